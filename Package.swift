@@ -1,0 +1,73 @@
+// swift-tools-version: 6.2
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+/// The settings of every Swift target: language mode 6, strict memory safety, no warnings.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+/// The modules, lowest layer first: a module depends only on modules above its own line (docs/architecture.md).
+let modules: [(name: String, dependencies: [String])] = [
+    ("Bytes", []),
+    ("Identity", ["Bytes", "COpenSSL", "CLinux"]),
+    ("LinuxIO", ["Bytes", "CLinux"]),
+    ("Mesh", ["Bytes", "Identity"]),
+    ("Telemetry", ["Bytes", "CLinux"]),
+    ("HTTP2", ["Bytes"]),
+    ("HTTP1", ["Bytes"]),
+    ("Authorization", ["Bytes", "Identity", "Mesh"]),
+    ("Routing", ["Bytes", "Identity", "Mesh"]),
+    ("TLS", ["Bytes", "Identity", "COpenSSL"]),
+    ("Manifest", ["Bytes", "Identity", "Mesh", "CLinux"]),
+    ("HBONE", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS"]),
+    ("Redirection", ["Bytes", "LinuxIO", "CLinux", "CNetfilter"]),
+    (
+        "Tunnel",
+        [
+            "Bytes", "Identity", "LinuxIO", "Mesh", "Telemetry", "HTTP2", "Authorization", "Routing", "TLS", "Manifest",
+            "HBONE", "Redirection",
+        ]
+    ),
+]
+
+let package = Package(
+    name: "ambit",
+    products: [
+        .executable(name: "ambit-tunnel", targets: ["ambit-tunnel"]),
+        .executable(name: "ambit-waypoint", targets: ["ambit-waypoint"]),
+    ],
+    targets: [
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "CNetfilter", pkgConfig: "libnftnl", providers: [.apt(["libnftnl-dev", "libmnl-dev"])]),
+    ]
+        + modules.map { module in
+            .target(
+                name: module.name, dependencies: module.dependencies.map { .init(stringLiteral: $0) },
+                swiftSettings: strict)
+        }
+        + modules.map { module in
+            .testTarget(
+                name: module.name + "Tests",
+                dependencies: ([module.name] + module.dependencies).map { .init(stringLiteral: $0) },
+                swiftSettings: strict)
+        } + [
+            .executableTarget(
+                name: "ambit-tunnel",
+                dependencies: [
+                    "Bytes", "Identity", "LinuxIO", "Mesh", "Telemetry", "Manifest", "Redirection", "Tunnel",
+                ],
+                swiftSettings: strict),
+            .executableTarget(name: "ambit-waypoint", swiftSettings: strict),
+        ]
+)

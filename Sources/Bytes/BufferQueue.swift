@@ -1,0 +1,95 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// A first-in first-out queue of bytes in blocks of a `BufferPool`; it holds no block while it is empty.
+///
+/// Whoever owns a queue must `removeAll(in:)` with the same pool before dropping it: blocks belong to the pool.
+@safe
+package struct BufferQueue: ~Copyable {
+    private var head: UnsafeMutablePointer<BufferPool.Block>?
+    private var tail: UnsafeMutablePointer<BufferPool.Block>?
+    /// Bytes in the queue.
+    package private(set) var count = 0
+
+    /// Makes an empty queue.
+    package init() {
+        unsafe head = nil
+        unsafe tail = nil
+    }
+
+    deinit {
+        assert(count == 0, "a BufferQueue was dropped with blocks of the pool")
+    }
+
+    /// Whether no byte is queued.
+    package var isEmpty: Bool { count == 0 }
+
+    /// Appends all of `bytes`.
+    ///
+    /// - Returns: false when the pool is exhausted; the bytes that still found room are in the queue then, so the caller
+    ///   must give up on whatever the queue feeds.
+    package mutating func append(copying bytes: Span<UInt8>, in pool: inout BufferPool) -> Bool {
+        var offset = 0
+        while offset < bytes.count {
+            if unsafe tail == nil || Int(tail!.pointee.writeIndex) == pool.blockCapacity {
+                guard let block = unsafe pool.take() else { return false }
+                if let last = unsafe tail { unsafe last.pointee.next = block } else { unsafe head = block }
+                unsafe tail = block
+            }
+            guard let block = unsafe tail else { return false }
+            let length = unsafe min(bytes.count - offset, pool.blockCapacity - Int(block.pointee.writeIndex))
+            unsafe bytes.extracting(offset..<(offset + length)).withUnsafeBufferPointer { source in
+                guard let from = source.baseAddress else { return }
+                // Safety: the payload follows the header; writeIndex + length is within blockCapacity.
+                unsafe (Self.payload(of: block) + Int(block.pointee.writeIndex)).update(from: from, count: length)
+            }
+            unsafe block.pointee.writeIndex += UInt32(length)
+            offset += length
+            count += length
+        }
+        return true
+    }
+
+    /// The bytes at the front that lie together; empty only when the queue is.
+    package var first: Span<UInt8> {
+        @_lifetime(borrow self)
+        borrowing get {
+            guard let block = unsafe head else {
+                let none = unsafe Span<UInt8>(_unsafeElements: UnsafeBufferPointer(start: nil, count: 0))
+                return unsafe _overrideLifetime(none, borrowing: self)
+            }
+            // Safety: the block is ours until it is given back, which needs a mutation of self.
+            let start = unsafe Self.payload(of: block) + Int(block.pointee.readIndex)
+            let length = unsafe Int(block.pointee.writeIndex - block.pointee.readIndex)
+            let span = unsafe Span(_unsafeElements: UnsafeBufferPointer(start: start, count: length))
+            return unsafe _overrideLifetime(span, borrowing: self)
+        }
+    }
+
+    /// Drops `count` bytes from the front and returns emptied blocks to the pool.
+    package mutating func consume(_ count: Int, in pool: inout BufferPool) {
+        precondition(count >= 0 && count <= self.count)
+        var rest = count
+        self.count -= count
+        while let block = unsafe head {
+            let length = unsafe Int(block.pointee.writeIndex - block.pointee.readIndex)
+            if rest < length {
+                unsafe block.pointee.readIndex += UInt32(rest)
+                return
+            }
+            rest -= length
+            unsafe head = block.pointee.next
+            if unsafe head == nil { unsafe tail = nil }
+            unsafe pool.giveBack(block)
+        }
+    }
+
+    /// Drops everything.
+    package mutating func removeAll(in pool: inout BufferPool) {
+        consume(count, in: &pool)
+    }
+
+    private static func payload(of block: UnsafeMutablePointer<BufferPool.Block>) -> UnsafeMutablePointer<UInt8> {
+        unsafe UnsafeMutableRawPointer(block + 1).assumingMemoryBound(to: UInt8.self)
+    }
+}

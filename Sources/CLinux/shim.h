@@ -1,0 +1,63 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// What Swift's Glibc module lacks: Linux system calls behind _GNU_SOURCE and macros Swift cannot import. No logic here.
+#pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6/ip6_tables.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+static inline int CLinux_setns(int fd, int type) { return (int)syscall(SYS_setns, fd, type); }
+static inline int CLinux_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) {
+    return (int)syscall(SYS_accept4, fd, address, length, flags);
+}
+static inline ssize_t CLinux_splice(int from, int to, size_t length, unsigned int flags) {
+    return (ssize_t)syscall(SYS_splice, from, NULL, to, NULL, length, flags);
+}
+static inline int CLinux_pipe2(int fds[2], int flags) { return (int)syscall(SYS_pipe2, fds, flags); }
+static inline int CLinux_gettid(void) { return (int)syscall(SYS_gettid); }
+#define CLINUX_CLONE_NEWNET 0x40000000
+#define CLINUX_SPLICE_F_MOVE 1
+#define CLINUX_SPLICE_F_NONBLOCK 2
+#define CLINUX_F_SETPIPE_SZ 1031
+#define CLINUX_IP_TRANSPARENT 19
+#define CLINUX_IP_FREEBIND 15
+#define CLINUX_IP_BIND_ADDRESS_NO_PORT 24
+#define CLINUX_IPV6_TRANSPARENT 75
+#define CLINUX_IPV6_FREEBIND 78
+#define CLINUX_SO_ORIGINAL_DST 80
+#define CLINUX_TCP_USER_TIMEOUT 18
+#define CLINUX_SO_INCOMING_CPU 49
