@@ -31,12 +31,7 @@ package struct BufferQueue: ~Copyable {
     package mutating func append(copying bytes: Span<UInt8>, in pool: inout BufferPool) -> Bool {
         var offset = 0
         while offset < bytes.count {
-            if unsafe tail == nil || Int(tail!.pointee.writeIndex) == pool.blockCapacity {
-                guard let block = unsafe pool.take() else { return false }
-                if let last = unsafe tail { unsafe last.pointee.next = block } else { unsafe head = block }
-                unsafe tail = block
-            }
-            guard let block = unsafe tail else { return false }
+            guard let block = unsafe blockWithRoom(in: &pool) else { return false }
             let length = unsafe min(bytes.count - offset, pool.blockCapacity - Int(block.pointee.writeIndex))
             unsafe bytes.extracting(offset..<(offset + length)).withUnsafeBufferPointer { source in
                 guard let from = source.baseAddress else { return }
@@ -48,6 +43,14 @@ package struct BufferQueue: ~Copyable {
             count += length
         }
         return true
+    }
+
+    private mutating func blockWithRoom(in pool: inout BufferPool) -> UnsafeMutablePointer<BufferPool.Block>? {
+        if let last = unsafe tail, unsafe Int(last.pointee.writeIndex) < pool.blockCapacity { return unsafe last }
+        guard let block = unsafe pool.take() else { return nil }
+        if let last = unsafe tail { unsafe last.pointee.next = block } else { unsafe head = block }
+        unsafe tail = block
+        return unsafe block
     }
 
     /// The bytes at the front that lie together; empty only when the queue is.

@@ -1,7 +1,9 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// A point in time that never goes backwards: nanoseconds of CLOCK_MONOTONIC. Protocol cores get it as a parameter.
+/// A point in time that never goes backwards: nanoseconds of CLOCK_MONOTONIC.
+///
+/// Protocol cores get it as a parameter.
 package struct MonotonicTime: Hashable, Sendable, Comparable {
     /// Nanoseconds since an arbitrary start.
     package var nanoseconds: UInt64

@@ -98,6 +98,7 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
     ) throws(Failure) -> Result? {
         guard let slot = unsafe locate(key) else { return nil }
         // Safety: a slot that `locate` returns is initialised and holds an element; self is borrowed exclusively.
+        // swift-format-ignore: NeverForceUnwrap
         return try unsafe body(&slot.pointee.element!)
     }
 

@@ -12,7 +12,8 @@ extension Span where Element == UInt8 {
     @inlinable
     package func readUInt32BigEndian(at offset: Int) -> UInt32 {
         precondition(offset >= 0 && count - offset >= 4)
-        // Safety: the precondition bounds the four bytes.
+        // Safety: the precondition bounds the four bytes and makes the region non-empty.
+        // swift-format-ignore: NeverForceUnwrap
         return unsafe self.withUnsafeBufferPointer { bytes in
             unsafe UInt32(
                 bigEndian: UnsafeRawPointer(bytes.baseAddress!).loadUnaligned(fromByteOffset: offset, as: UInt32.self))
