@@ -1,11 +1,10 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What Swift's Glibc module lacks: Linux system calls behind _GNU_SOURCE and macros Swift cannot import. No logic here.
+// What Swift's Glibc module lacks: Linux system calls and macros it cannot import. No logic here.
+// _GNU_SOURCE stays undefined: with it the C library's types differ from those of the Glibc module, and no file could
+// import both.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -13,6 +12,7 @@
 #include <limits.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
+#include <linux/nsfs.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,6 +25,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -41,6 +42,7 @@
 #include <unistd.h>
 
 static inline int CLinux_setns(int fd, int type) { return (int)syscall(SYS_setns, fd, type); }
+static inline int CLinux_namespace_type(int fd) { return ioctl(fd, NS_GET_NSTYPE); }
 static inline int CLinux_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) {
     return (int)syscall(SYS_accept4, fd, address, length, flags);
 }
