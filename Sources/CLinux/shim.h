@@ -51,6 +51,8 @@ static inline ssize_t CLinux_splice(int from, int to, size_t length, unsigned in
 }
 static inline int CLinux_pipe2(int fds[2], int flags) { return (int)syscall(SYS_pipe2, fds, flags); }
 static inline int CLinux_gettid(void) { return (int)syscall(SYS_gettid); }
+static inline int CLinux_pthread_setname(pthread_t thread, const char *name) { return pthread_setname_np(thread, name); }
+static inline const char *CLinux_strerrordesc(int number) { return strerrordesc_np(number); }
 #define CLINUX_CLONE_NEWNET 0x40000000
 #define CLINUX_SPLICE_F_MOVE 1
 #define CLINUX_SPLICE_F_NONBLOCK 2
