@@ -1,0 +1,301 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+package import Bytes
+internal import COpenSSL
+package import Identity
+
+/// One TLS connection without a socket: ciphertext and plaintext go in and come out by buffers.
+///
+/// Owns the OpenSSL session and its BIO. After a thrown error the session is dead; what is in `output` then (an
+/// alert) should still be sent. It belongs to one worker.
+@safe
+package struct TLSSession: ~Copyable {
+    /// The most handshake octets accepted from a peer: a chain of several intermediates and a post-quantum key share
+    /// take less than 20 KiB.
+    package static let maximumHandshakeLength = 65_536
+    /// The most plaintext one record holds (RFC 8446 §5.1).
+    package static let maximumRecordLength = 16_384
+    /// What one record adds: header 5, content type 1, tag 16 (RFC 8446 §5.2).
+    package static let recordOverhead = 22
+    /// Records after which the sending keys are renewed (RFC 8446 §5.5 allows 2^24.5 for AES-GCM).
+    static let recordsPerKey = 1 << 24
+
+    /// What `open` stopped for.
+    package enum Outcome: Sendable, Hashable {
+        /// All ciphertext is consumed; more is needed to go on.
+        case needsInput
+        /// `plaintext` is full and more is at hand: take it away and call again.
+        case plaintextFull
+        /// `output` is full: send it and call again.
+        case outputFull
+        /// The handshake is complete and `peer` is known; call again for what ciphertext remains. Returned once.
+        case handshakeCompleted
+        /// The peer has sent close_notify: nothing more will come, `seal` still works.
+        case closed
+    }
+
+    private let ssl: OpaquePointer
+    private let state: UnsafeMutablePointer<SessionState>
+    private var recordsUntilRekey = recordsPerKey
+    private var hasFailed = false
+    /// Who the peer is, from the end of the handshake on.
+    package private(set) var peer: PeerIdentity?
+
+    /// Makes a session in the role of `context`.
+    ///
+    /// - Throws: `.internalFailure`.
+    package init(context: TLSContext, expecting expectation: PeerExpectation) throws(TLSError) {
+        guard let made = unsafe SSL_new(context.handle) else { throw .internalFailure }
+        let state = UnsafeMutablePointer<SessionState>.allocate(capacity: 1)
+        unsafe state.initialize(to: SessionState(context: context, expectation: expectation))
+        guard let bio = unsafe MemoryBIO.make(state) else {
+            unsafe SSL_free(made)
+            unsafe state.deinitialize(count: 1)
+            unsafe state.deallocate()
+            throw .internalFailure
+        }
+        // Safety: the session takes the one reference to the BIO, for both directions.
+        unsafe SSL_set_bio(made, bio, bio)
+        switch context.role {
+        case .client: unsafe SSL_set_connect_state(made)
+        case .server: unsafe SSL_set_accept_state(made)
+        }
+        unsafe ssl = made
+        unsafe self.state = unsafe state
+    }
+
+    deinit {
+        unsafe SSL_free(ssl)
+        unsafe state.deinitialize(count: 1)
+        unsafe state.deallocate()
+    }
+
+    /// Begins the handshake: a client appends its ClientHello, a server has nothing to say yet.
+    ///
+    /// - Parameter output: 2 KiB of room are enough, 4 KiB with a post-quantum group.
+    /// - Throws: `.internalFailure`, `.handshakeTooLarge` when the room was not enough.
+    package mutating func start(into output: inout ByteBuffer) throws(TLSError) {
+        var none = ByteBuffer(capacity: 1)
+        var offset = 0
+        let nothing: [UInt8] = []
+        guard try open(nothing.span, offset: &offset, plaintext: &none, output: &output) == .needsInput else {
+            throw fail(.internalFailure)
+        }
+    }
+
+    /// Takes ciphertext from `offset` on, and drives the handshake or decrypts.
+    ///
+    /// Plaintext is appended to `plaintext`; what must be sent (handshake, tickets, key updates, alerts) is appended
+    /// to `output`. A record that is not complete stays inside, so callers never keep ciphertext; all of it is consumed
+    /// unless the outcome says why not. Call it again with no ciphertext after `.plaintextFull` or `.outputFull`.
+    ///
+    /// - Parameter output: 8 KiB of room hold every flight; less only takes more calls.
+    /// - Throws: the reason why the session ended; the alert for the peer, if one is due, is in `output`.
+    package mutating func open(
+        _ ciphertext: Span<UInt8>, offset: inout Int, plaintext: inout ByteBuffer, output: inout ByteBuffer
+    ) throws(TLSError) -> Outcome {
+        guard !hasFailed else { throw .closed }
+        precondition(offset >= 0 && offset <= ciphertext.count)
+        let ssl = unsafe ssl
+        let state = unsafe state
+        let consumed = offset
+        var step = Step.outcome(.needsInput)
+        var left = 0
+        unsafe ciphertext.withUnsafeBufferPointer { source in
+            // Safety: both regions are valid until this closure returns, when the state forgets them.
+            _ = unsafe output.withUnsafeFree { room in
+                unsafe state.pointee.input = unsafe source.baseAddress.map { unsafe $0 + consumed }
+                unsafe state.pointee.inputCount = source.count - consumed
+                unsafe state.pointee.output = room.baseAddress
+                unsafe state.pointee.outputCapacity = room.count
+                unsafe state.pointee.outputCount = 0
+                step =
+                    unsafe state.pointee.isEstablished
+                    ? Self.read(ssl, state, into: &plaintext) : Self.handshake(ssl, state)
+                left = unsafe state.pointee.inputCount
+                unsafe state.pointee.input = nil
+                unsafe state.pointee.inputCount = 0
+                unsafe state.pointee.output = nil
+                unsafe state.pointee.outputCapacity = 0
+                return unsafe state.pointee.outputCount
+            }
+        }
+        offset = ciphertext.count - left
+        switch step {
+        case .outcome(.handshakeCompleted):
+            try completeHandshake()
+            return .handshakeCompleted
+        case .outcome(let outcome): return outcome
+        case .failed(let error): throw fail(error)
+        }
+    }
+
+    /// Encrypts all of `bytes` in records of up to 16,384 octets, and appends them to `output`.
+    ///
+    /// - Parameter output: the caller guarantees `sealedSize(bytes.count)` octets of room (trap otherwise).
+    /// - Throws: `.closed` before the handshake is complete or after a failure; `.internalFailure`.
+    package mutating func seal(_ bytes: Span<UInt8>, into output: inout ByteBuffer) throws(TLSError) {
+        guard unsafe !hasFailed && state.pointee.isEstablished else { throw .closed }
+        guard !bytes.isEmpty else { return }
+        precondition(output.freeCount >= Self.sealedSize(bytes.count))
+        recordsUntilRekey -= Self.records(bytes.count)
+        if recordsUntilRekey <= 0 {
+            recordsUntilRekey = Self.recordsPerKey
+            unsafe SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED)
+        }
+        let ssl = unsafe ssl
+        let state = unsafe state
+        var result: CInt = 0
+        unsafe bytes.withUnsafeBufferPointer { source in
+            // Safety: as for `open`.
+            _ = unsafe output.withUnsafeFree { room in
+                unsafe state.pointee.output = room.baseAddress
+                unsafe state.pointee.outputCapacity = room.count
+                unsafe state.pointee.outputCount = 0
+                var written = 0
+                ERR_clear_error()
+                result = unsafe SSL_write_ex(ssl, source.baseAddress, source.count, &written)
+                unsafe state.pointee.output = nil
+                unsafe state.pointee.outputCapacity = 0
+                return unsafe state.pointee.outputCount
+            }
+        }
+        guard result == 1 else { throw fail(.internalFailure) }
+    }
+
+    /// The room that `seal` needs for `count` octets: records with their overhead, and one key update.
+    package static func sealedSize(_ count: Int) -> Int {
+        count + records(count) * recordOverhead + 64
+    }
+
+    /// Appends close_notify, unless it was sent before or the session is not established.
+    package mutating func close(into output: inout ByteBuffer) {
+        let isOpen = unsafe !hasFailed && state.pointee.isEstablished
+        guard isOpen else { return }
+        let ssl = unsafe ssl
+        let state = unsafe state
+        // Safety: as for `open`.
+        _ = unsafe output.withUnsafeFree { room in
+            unsafe state.pointee.output = room.baseAddress
+            unsafe state.pointee.outputCapacity = room.count
+            unsafe state.pointee.outputCount = 0
+            ERR_clear_error()
+            unsafe SSL_shutdown(ssl)
+            unsafe state.pointee.output = nil
+            unsafe state.pointee.outputCapacity = 0
+            return unsafe state.pointee.outputCount
+        }
+    }
+
+    // MARK: - What is known
+
+    /// Whether the handshake is complete and the session has not failed.
+    package var isEstablished: Bool { unsafe !hasFailed && state.pointee.isEstablished }
+
+    /// The identity that the peer claimed in a certificate that verified, also when it was then refused.
+    package var presentedIdentity: SPIFFEID? { unsafe state.pointee.presented }
+
+    /// Whether the session was resumed by a ticket (RFC 8446 §2.2) instead of certificates.
+    package var wasResumed: Bool { unsafe SSL_session_reused(ssl) == 1 }
+
+    /// The key-exchange group, for instance `x25519`; nil before it is known.
+    package var groupName: String? {
+        let group = unsafe COpenSSL_SSL_get_negotiated_group(ssl)
+        guard group != 0, let name = unsafe COpenSSL_SSL_group_to_name(ssl, group) else { return nil }
+        return unsafe String(cString: name)
+    }
+
+    /// The cipher suite by its name in RFC 8446, for instance `TLS_AES_128_GCM_SHA256`; nil before it is known.
+    package var cipherName: String? {
+        guard let cipher = unsafe SSL_get_current_cipher(ssl), let name = unsafe SSL_CIPHER_standard_name(cipher)
+        else { return nil }
+        return unsafe String(cString: name)
+    }
+
+    /// The line for an operator about `error`, with the identities that it is about.
+    package func describe(_ error: TLSError) -> String {
+        guard let presented = presentedIdentity else { return error.description }
+        switch (error, unsafe state.pointee.expectation) {
+        case (.unexpectedIdentity, .oneOf(let expected)):
+            return "\(error): it is \(presented), expected "
+                + (expected.isEmpty ? "nobody" : expected.map(\.description).joined(separator: " or "))
+        case (.otherTrustDomain, _):
+            return "\(error): it is \(presented), ours is \(unsafe state.pointee.context.trustDomain)"
+        default:
+            return error.description
+        }
+    }
+
+    // MARK: - Inside
+
+    private enum Step {
+        case outcome(Outcome)
+        case failed(TLSError)
+    }
+
+    private mutating func fail(_ error: TLSError) -> TLSError {
+        hasFailed = true
+        return error
+    }
+
+    private static func records(_ count: Int) -> Int {
+        (count + maximumRecordLength - 1) / maximumRecordLength
+    }
+
+    private static func handshake(_ ssl: OpaquePointer, _ state: UnsafeMutablePointer<SessionState>) -> Step {
+        ERR_clear_error()
+        let result = unsafe SSL_do_handshake(ssl)
+        if result == 1 {
+            unsafe state.pointee.isEstablished = true
+            return .outcome(.handshakeCompleted)
+        }
+        return unsafe step(ssl, state, result)
+    }
+
+    private static func read(
+        _ ssl: OpaquePointer, _ state: UnsafeMutablePointer<SessionState>, into plaintext: inout ByteBuffer
+    ) -> Step {
+        while plaintext.freeCount > 0 {
+            var result: CInt = 0
+            // Safety: OpenSSL writes at most region.count octets.
+            _ = unsafe plaintext.withUnsafeFree { region in
+                var count = 0
+                ERR_clear_error()
+                result = unsafe SSL_read_ex(ssl, region.baseAddress, region.count, &count)
+                return result == 1 ? count : 0
+            }
+            if result != 1 { return unsafe step(ssl, state, result) }
+        }
+        let hasMore = unsafe state.pointee.inputCount > 0 || SSL_pending(ssl) > 0
+        return .outcome(hasMore ? .plaintextFull : .needsInput)
+    }
+
+    private static func step(
+        _ ssl: OpaquePointer, _ state: UnsafeMutablePointer<SessionState>, _ result: CInt
+    ) -> Step {
+        switch unsafe SSL_get_error(ssl, result) {
+        case SSL_ERROR_WANT_READ: return .outcome(.needsInput)
+        case SSL_ERROR_WANT_WRITE: return .outcome(.outputFull)
+        case SSL_ERROR_ZERO_RETURN: return .outcome(.closed)
+        default:
+            let error = unsafe state.pointee.failure ?? TLSError(queuedError: ERR_peek_last_error())
+            ERR_clear_error()
+            return .failed(error)
+        }
+    }
+
+    private mutating func completeHandshake() throws(TLSError) {
+        guard unsafe ALPN.isNegotiated(ssl) else { throw fail(.noApplicationProtocol) }
+        // Safety: OpenSSL gives a reference of our own, which Certificate takes over.
+        guard let handle = unsafe SSL_get1_peer_certificate(ssl) else { throw fail(.noPeerCertificate) }
+        let certificate = unsafe Certificate(adopting: handle)
+        do throws(TLSError) {
+            // Once more: a resumed session has not been through verification.
+            try unsafe state.pointee.checkPeer(certificate.facts)
+        } catch {
+            throw fail(error)
+        }
+        guard let id = unsafe state.pointee.presented else { throw fail(.noPeerCertificate) }
+        peer = PeerIdentity(id: id, serialNumber: certificate.serialNumber, notAfter: certificate.notAfter)
+    }
+}
