@@ -16,6 +16,12 @@ package struct CIDR: Hashable, Sendable {
         network = IPAddress(high: address.high & Self.mask(bits), low: address.low & Self.mask(bits - 64))
     }
 
+    /// The block of one address.
+    package init(only address: IPAddress) {
+        network = address
+        prefixLength = address.isIPv4 ? 32 : 128
+    }
+
     /// Whether `address` lies in the block; families never match each other.
     @inlinable
     package func contains(_ address: IPAddress) -> Bool {

@@ -1,0 +1,110 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CNetfilter
+internal import Glibc
+
+/// The table `inet ambit` of one network namespace, spoken of through one netlink socket.
+///
+/// It replaces and removes the table in one transaction, and reads it back. It does not touch any other table.
+struct NetfilterTable: ~Copyable {
+    let socket: NetlinkSocket
+
+    /// Opens a socket in the calling thread's network namespace.
+    init() throws(RedirectionError) {
+        socket = try NetlinkSocket(family: NETLINK_NETFILTER)
+    }
+
+    /// Makes the table hold exactly the rules of `plan`.
+    ///
+    /// Adding the table before deleting it makes the deletion succeed also when there was none; the kernel shows other
+    /// readers and packets only the end of the transaction.
+    func replace(with plan: RedirectionPlan) throws(RedirectionError) {
+        var request = try Self.batchDeletingTable()
+        try request.appendTable(NFT_MSG_NEWTABLE, flags: NLM_F_CREATE)
+        for chain in RedirectionPlan.Chain.allCases { try request.append(chain) }
+        for chain in RedirectionPlan.Chain.allCases {
+            for (position, rule) in plan.rules(of: chain).enumerated() {
+                let rule = try NetfilterRule.encoding(rule, in: chain)
+                try request.append(rule, .rule(chain, position: position))
+            }
+        }
+        try commit(&request)
+    }
+
+    /// Removes the table; succeeds when there is none.
+    func remove() throws(RedirectionError) {
+        var request = try Self.batchDeletingTable()
+        try commit(&request)
+    }
+
+    private static func batchDeletingTable() throws(RedirectionError) -> NetlinkRequest {
+        var request = NetlinkRequest()
+        try unsafe request.append(.commit) { place, sequence in unsafe nftnl_batch_begin(place, sequence) }
+        try request.appendTable(NFT_MSG_NEWTABLE, flags: NLM_F_CREATE)
+        // The one confirmation: it comes only when the whole batch went through.
+        try request.appendTable(NFT_MSG_DELTABLE, flags: NLM_F_ACK)
+        return request
+    }
+
+    private func commit(_ request: inout NetlinkRequest) throws(RedirectionError) {
+        try unsafe request.append(.commit) { place, sequence in unsafe nftnl_batch_end(place, sequence) }
+        let answers = try socket.exchange(request)
+        // One cause can refuse many messages: the first is the one to tell.
+        if let refusal = answers.first(where: { $0.errno != 0 }) {
+            throw RedirectionError(refusal.step, errno: refusal.errno, message: refusal.message)
+        }
+        guard !answers.isEmpty else { throw .unexpectedAnswer(.commit) }
+    }
+}
+
+extension NetlinkRequest {
+    /// Adds a message about our table.
+    mutating func appendTable(_ type: nf_tables_msg_types, flags: CInt) throws(RedirectionError) {
+        try unsafe append(.table) { place, sequence in
+            // Safety: the library copies the name; header and payload are far shorter than the room kept.
+            guard let table = unsafe nftnl_table_alloc() else { return nil }
+            defer { unsafe nftnl_table_free(table) }
+            _ = unsafe nftnl_table_set_str(table, UInt16(NFTNL_TABLE_NAME.rawValue), RedirectionPlan.tableName)
+            let header = unsafe Self.header(place, type, flags: flags, sequence)
+            if let header = unsafe header { unsafe nftnl_table_nlmsg_build_payload(header, table) }
+            return unsafe header
+        }
+    }
+
+    fileprivate mutating func append(_ chain: RedirectionPlan.Chain) throws(RedirectionError) {
+        try unsafe append(.chain(chain)) { place, sequence in
+            // Safety: as for the table.
+            guard let object = unsafe nftnl_chain_alloc() else { return nil }
+            defer { unsafe nftnl_chain_free(object) }
+            let shape = NetfilterChainShape(chain)
+            _ = unsafe nftnl_chain_set_str(object, UInt16(NFTNL_CHAIN_TABLE.rawValue), RedirectionPlan.tableName)
+            _ = unsafe nftnl_chain_set_str(object, UInt16(NFTNL_CHAIN_NAME.rawValue), chain.rawValue)
+            _ = unsafe nftnl_chain_set_str(object, UInt16(NFTNL_CHAIN_TYPE.rawValue), shape.type)
+            unsafe nftnl_chain_set_u32(object, UInt16(NFTNL_CHAIN_HOOKNUM.rawValue), shape.hook)
+            unsafe nftnl_chain_set_s32(object, UInt16(NFTNL_CHAIN_PRIO.rawValue), shape.priority)
+            unsafe nftnl_chain_set_u32(object, UInt16(NFTNL_CHAIN_POLICY.rawValue), shape.policy)
+            let header = unsafe Self.header(place, NFT_MSG_NEWCHAIN, flags: NLM_F_CREATE, sequence)
+            if let header = unsafe header { unsafe nftnl_chain_nlmsg_build_payload(header, object) }
+            return unsafe header
+        }
+    }
+
+    fileprivate mutating func append(
+        _ rule: borrowing NetfilterRule, _ step: RedirectionError.Step
+    ) throws(RedirectionError) {
+        try unsafe append(step) { place, sequence in
+            let header = unsafe Self.header(place, NFT_MSG_NEWRULE, flags: NLM_F_CREATE | NLM_F_APPEND, sequence)
+            if let header = unsafe header { unsafe rule.write(to: header) }
+            return unsafe header
+        }
+    }
+
+    /// Writes the header of a message to nftables.
+    static func header(
+        _ place: UnsafeMutablePointer<CChar>, _ type: nf_tables_msg_types, flags: CInt, _ sequence: UInt32
+    ) -> UnsafeMutablePointer<nlmsghdr>? {
+        // Safety: the caller keeps the room.
+        unsafe nftnl_nlmsg_build_hdr(place, UInt16(type.rawValue), UInt16(NFPROTO_INET), UInt16(flags), sequence)
+    }
+}

@@ -1,0 +1,133 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+
+/// The rules and routes of one pod as a value: what `PodRedirection` writes into the kernel and compares it with.
+///
+/// The semantics are those of ztunnel's in-pod rules; docs/redirection.md tells a packet's way through them.
+package struct RedirectionPlan: Hashable, Sendable {
+    /// A base chain of the table, with its fixed place in the kernel (linux/netfilter.h, priorities of nft(8)).
+    package enum Chain: String, CaseIterable, Hashable, Sendable {
+        /// Marks connections whose packets the tunnel sent: filter, hook prerouting, priority mangle (-150).
+        case markPrerouting = "mark-prerouting"
+        /// Gives the replies of those the mark that routes them back: route, hook output, priority mangle (-150).
+        case markOutput = "mark-output"
+        /// Captures what comes in: nat, hook prerouting, priority dstnat (-100).
+        case redirectPrerouting = "redirect-prerouting"
+        /// Captures what the pod sends: nat, hook output, priority dstnat (-100).
+        case redirectOutput = "redirect-output"
+    }
+
+    /// The name of the table, of family inet: one per pod, ours alone.
+    package static var tableName: String { "ambit" }
+
+    /// Replies of connections with this mark are routed by `routeTable`.
+    package let connectionMark: FirewallMark
+    /// The table that holds one route per family: everything is local, by the loopback device.
+    package let routeTable: UInt32
+    /// The preference of the rule that selects the table.
+    package let routeRulePreference: UInt32
+    private let rulesByChain: [Chain: [RedirectionRule]]
+
+    /// The rules of a chain, in order.
+    package func rules(of chain: Chain) -> [RedirectionRule] { rulesByChain[chain] ?? [] }
+
+    /// Makes the rules for a pod.
+    ///
+    /// Entries of an exclusion list beyond `RedirectionOptions.maximumExclusions` have no effect: what is too much stays
+    /// captured, the secure side. Repeated entries count once.
+    package init(_ options: RedirectionOptions) {
+        connectionMark = options.connectionMark
+        routeTable = options.routeTable
+        routeRulePreference = options.routeRulePreference
+        rulesByChain = [
+            .markPrerouting: [
+                RedirectionRule(.packetMark(options.packetMark), then: .setConnectionMark(options.connectionMark))
+            ],
+            .markOutput: [
+                RedirectionRule(.connectionMark(options.connectionMark), then: .restorePacketMark)
+            ],
+            .redirectPrerouting: options.capturesInbound ? Self.inbound(options) : [],
+            .redirectOutput: Self.outbound(options),
+        ]
+    }
+
+    private init(draining plan: RedirectionPlan) {
+        connectionMark = plan.connectionMark
+        routeTable = plan.routeTable
+        routeRulePreference = plan.routeRulePreference
+        rulesByChain = plan.rulesByChain.filter { $0.key == .markPrerouting || $0.key == .markOutput }
+    }
+
+    /// The plan of a pod that leaves: nothing new is captured, what is captured already keeps working.
+    ///
+    /// The chains stay, because the kernel undoes address translation of live connections only while a table asks for it.
+    package var draining: RedirectionPlan { RedirectionPlan(draining: self) }
+
+    // Connections from the pod's own addresses never come here: they were decided in the output chain.
+    private static func inbound(_ options: RedirectionOptions) -> [RedirectionRule] {
+        var rules: [RedirectionRule] = []
+        if options.exemptsProbes {
+            rules += AddressFamily.allCases.map {
+                RedirectionRule(.family($0), .source(options.probe($0)), .transport(.tcp), then: .accept)
+            }
+        }
+        rules += limited(options.excludedInboundPorts).map {
+            RedirectionRule(.transport(.tcp), .destinationPort($0), then: .accept)
+        }
+        rules += limited(options.excludedInboundCIDRs).map {
+            RedirectionRule(.family(AddressFamily($0)), .source($0), .transport(.tcp), then: .accept)
+        }
+        rules += AddressFamily.allCases.map {
+            RedirectionRule(
+                .family($0), .destinationOutside($0.loopback), .transport(.tcp),
+                .destinationPortOtherThan(options.tunnelPort), .packetMarkOtherThan(options.packetMark),
+                then: .redirect(port: options.inboundPort))
+        }
+        return rules
+    }
+
+    private static func outbound(_ options: RedirectionOptions) -> [RedirectionRule] {
+        var rules: [RedirectionRule] = []
+        if options.exemptsProbes {
+            rules += AddressFamily.allCases.map {
+                RedirectionRule(.family($0), .destination(options.probe($0)), .transport(.tcp), then: .accept)
+            }
+        }
+        // DNS capture (port 53 to 15053) belongs here, before the loopback rule.
+        rules.append(RedirectionRule(.transport(.tcp), .packetMark(options.connectionMark), then: .accept))
+        // A pod that calls itself by its own address stays within itself.
+        rules += AddressFamily.allCases.map {
+            RedirectionRule(.family($0), .destinationOutside($0.loopback), .leavesByLoopback, then: .accept)
+        }
+        rules += limited(options.excludedOutboundPorts).map {
+            RedirectionRule(.transport(.tcp), .destinationPort($0), then: .accept)
+        }
+        rules += limited(options.excludedOutboundCIDRs).map {
+            RedirectionRule(.family(AddressFamily($0)), .destination($0), .transport(.tcp), then: .accept)
+        }
+        rules += AddressFamily.allCases.map {
+            RedirectionRule(
+                .family($0), .destinationOutside($0.loopback), .transport(.tcp),
+                .packetMarkOtherThan(options.packetMark), then: .redirect(port: options.outboundPort))
+        }
+        return rules
+    }
+
+    private static func limited<Entry: Hashable>(_ entries: [Entry]) -> [Entry] {
+        var seen: Set<Entry> = []
+        return Array(entries.filter { seen.insert($0).inserted }.prefix(RedirectionOptions.maximumExclusions))
+    }
+}
+
+extension RedirectionOptions {
+    fileprivate func probe(_ family: AddressFamily) -> CIDR {
+        family == .ipv4 ? CIDR(only: probeAddressV4) : CIDR(only: probeAddressV6)
+    }
+}
+
+extension AddressFamily {
+    /// 127.0.0.1/32 or ::1/128; the rest of 127.0.0.0/8 leaves by the loopback device and needs no rule of its own.
+    fileprivate var loopback: CIDR { CIDR(only: self == .ipv4 ? .loopbackV4 : .loopbackV6) }
+}

@@ -1,0 +1,103 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+package import Bytes
+
+/// One rule of a `RedirectionPlan`: when all matches hold, count the packet and do the statement.
+package struct RedirectionRule: Hashable, Sendable {
+    /// A transport protocol by its number (IANA protocol numbers).
+    package enum Transport: UInt8, Hashable, Sendable {
+        /// Transmission Control Protocol.
+        case tcp = 6
+    }
+
+    /// A condition on a packet.
+    package enum Match: Hashable, Sendable {
+        /// The packet is of this family.
+        case family(AddressFamily)
+        /// The source address lies in the block; the packet must be known to be of its family.
+        case source(CIDR)
+        /// The destination address lies in the block; the packet must be known to be of its family.
+        case destination(CIDR)
+        /// The destination address lies outside of the block; the packet must be known to be of its family.
+        case destinationOutside(CIDR)
+        /// The packet leaves through the loopback device.
+        case leavesByLoopback
+        /// The packet is of this transport protocol.
+        case transport(Transport)
+        /// The destination port is this one; the transport must be known.
+        case destinationPort(UInt16)
+        /// The destination port is another one; the transport must be known.
+        case destinationPortOtherThan(UInt16)
+        /// The packet carries the mark.
+        case packetMark(FirewallMark)
+        /// The packet does not carry the mark.
+        case packetMarkOtherThan(FirewallMark)
+        /// The connection carries the mark.
+        case connectionMark(FirewallMark)
+    }
+
+    /// What happens to a packet that matches.
+    package enum Statement: Hashable, Sendable {
+        /// Leave it alone: no later rule of the chain sees it.
+        case accept
+        /// Deliver the connection to this local port, remembering where it was going (SO_ORIGINAL_DST).
+        case redirect(port: UInt16)
+        /// Mark the connection, replacing the bits of the mask only.
+        case setConnectionMark(FirewallMark)
+        /// Give the packet the whole mark of its connection.
+        case restorePacketMark
+    }
+
+    /// The conditions, cheapest first where the order is free.
+    package let matches: [Match]
+    /// The action.
+    package let statement: Statement
+
+    /// Puts the two together.
+    package init(_ matches: Match..., then statement: Statement) {
+        self.matches = matches
+        self.statement = statement
+    }
+}
+
+extension RedirectionRule: CustomStringConvertible {
+    /// The rule as nft(8) accepts it.
+    package var description: String {
+        (matches.map(Self.text) + ["counter", Self.text(statement)]).joined(separator: " ")
+    }
+
+    private static func text(_ match: Match) -> String {
+        switch match {
+        case .family(.ipv4): "meta nfproto ipv4"
+        case .family(.ipv6): "meta nfproto ipv6"
+        case .source(let block): "\(header(block)) saddr \(text(block))"
+        case .destination(let block): "\(header(block)) daddr \(text(block))"
+        case .destinationOutside(let block): "\(header(block)) daddr != \(text(block))"
+        case .leavesByLoopback: "oifname \"lo\""
+        case .transport(.tcp): "meta l4proto tcp"
+        case .destinationPort(let port): "th dport \(port)"
+        case .destinationPortOtherThan(let port): "th dport != \(port)"
+        case .packetMark(let mark): "meta mark & \(hex(mark.mask)) == \(hex(mark.value))"
+        case .packetMarkOtherThan(let mark): "meta mark & \(hex(mark.mask)) != \(hex(mark.value))"
+        case .connectionMark(let mark): "ct mark & \(hex(mark.mask)) == \(hex(mark.value))"
+        }
+    }
+
+    private static func text(_ statement: Statement) -> String {
+        switch statement {
+        case .accept: "accept"
+        case .redirect(let port): "redirect to :\(port)"
+        case .setConnectionMark(let mark): "ct mark set ct mark & \(hex(~mark.mask)) ^ \(hex(mark.value))"
+        case .restorePacketMark: "meta mark set ct mark"
+        }
+    }
+
+    private static func header(_ block: CIDR) -> String { block.network.isIPv4 ? "ip" : "ip6" }
+
+    private static func text(_ block: CIDR) -> String {
+        block.prefixLength == (block.network.isIPv4 ? 32 : 128) ? block.network.description : block.description
+    }
+
+    private static func hex(_ bits: UInt32) -> String { "0x" + String(bits, radix: 16) }
+}
