@@ -20,6 +20,12 @@ extension Span where Element == UInt8 {
         }
     }
 
+    /// The big-endian 64-bit integer at `offset`; the caller has checked that eight bytes are there (trap otherwise).
+    @inlinable
+    package func readUInt64BigEndian(at offset: Int) -> UInt64 {
+        UInt64(readUInt32BigEndian(at: offset)) << 32 | UInt64(readUInt32BigEndian(at: offset + 4))
+    }
+
     /// Whether the bytes equal the UTF-8 of `text`.
     @inlinable
     package func equals(_ text: StaticString) -> Bool {

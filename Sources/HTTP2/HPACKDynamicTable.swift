@@ -1,0 +1,113 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+
+/// The dynamic table of HPACK (RFC 7541 §2.3.2, §4): newest entry first, oldest evicted first.
+///
+/// The octets of all entries lie in one array in order of age; an entry never wraps around. When the end is reached, the
+/// live octets are moved to the front. Nothing is allocated before the first insertion.
+struct HPACKDynamicTable: ~Copyable {
+    struct Entry {
+        var offset: UInt32
+        var nameLength: UInt32
+        var valueLength: UInt32
+        /// Hash of name and value, for the encoder's search.
+        var hash: UInt32
+
+        /// RFC 7541 §4.1.
+        var size: Int { Int(nameLength) + Int(valueLength) + HPACKDynamicTable.entryOverhead }
+    }
+
+    /// What every entry costs beside its octets (RFC 7541 §4.1).
+    static var entryOverhead: Int { 32 }
+    /// Octets the array may grow to before compaction is thought of.
+    private static var smallCapacity: Int { 256 }
+
+    private var bytes: [UInt8] = []
+    /// A ring whose capacity is a power of two.
+    private var ring: [Entry] = []
+    private var oldest = 0
+    private(set) var count = 0
+    /// Sum of the entries' sizes.
+    private(set) var size = 0
+    /// The size it may have now.
+    private(set) var maxSize: Int
+
+    init(maxSize: Int) {
+        self.maxSize = maxSize
+    }
+
+    /// Entry `index`, 0 being the newest.
+    func entry(_ index: Int) -> Entry {
+        ring[(oldest + count - 1 - index) & (ring.count - 1)]
+    }
+
+    @_lifetime(borrow self)
+    func name(of entry: Entry) -> Span<UInt8> {
+        bytes.span.extracting(Int(entry.offset)..<Int(entry.offset + entry.nameLength))
+    }
+
+    @_lifetime(borrow self)
+    func value(of entry: Entry) -> Span<UInt8> {
+        let start = Int(entry.offset + entry.nameLength)
+        return bytes.span.extracting(start..<(start + Int(entry.valueLength)))
+    }
+
+    /// Changes the size limit and evicts what no longer fits (§4.3).
+    mutating func setMaxSize(_ newValue: Int) {
+        maxSize = newValue
+        evict(until: newValue)
+    }
+
+    private mutating func evict(until limit: Int) {
+        while size > limit, count > 0 {
+            size -= ring[oldest].size
+            oldest = (oldest + 1) & (ring.count - 1)
+            count -= 1
+        }
+    }
+
+    /// Adds an entry; one that is larger than the table only empties it (§4.4).
+    mutating func insert(name: Span<UInt8>, value: Span<UInt8>, hash: UInt32) {
+        let length = name.count + value.count
+        let cost = length + Self.entryOverhead
+        guard cost <= maxSize else {
+            evict(until: 0)
+            return
+        }
+        evict(until: maxSize - cost)
+        compactIfNeeded(for: length)
+        let offset = UInt32(bytes.count)
+        bytes.append(copying: name)
+        bytes.append(copying: value)
+        if count == ring.count { growRing() }
+        ring[(oldest + count) & (ring.count - 1)] = Entry(
+            offset: offset, nameLength: UInt32(name.count), valueLength: UInt32(value.count), hash: hash)
+        count += 1
+        size += cost
+    }
+
+    /// Live octets are at most `maxSize`; the array holds no more than twice as many.
+    private mutating func compactIfNeeded(for length: Int) {
+        guard count > 0 else {
+            bytes.removeAll(keepingCapacity: true)
+            return
+        }
+        guard bytes.count + length > max(bytes.capacity, Self.smallCapacity) else { return }
+        let start = Int(ring[oldest].offset)
+        guard start > 0 else { return }
+        bytes.removeFirst(start)
+        for index in 0..<count { ring[(oldest + index) & (ring.count - 1)].offset -= UInt32(start) }
+    }
+
+    private mutating func growRing() {
+        var larger: [Entry] = []
+        larger.reserveCapacity(max(8, ring.count * 2))
+        for index in 0..<count { larger.append(ring[(oldest + index) & (ring.count - 1)]) }
+        let filler = Entry(offset: 0, nameLength: 0, valueLength: 0, hash: 0)
+        while larger.count < max(8, ring.count * 2) { larger.append(filler) }
+        ring = larger
+        oldest = 0
+    }
+}

@@ -1,0 +1,108 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+
+extension HTTP2Connection {
+    /// A DATA frame begins: state, windows and padding are checked before its first octet (RFC 9113 §6.1, §6.9).
+    mutating func beginData(_ frame: FrameHeader) throws(HTTP2Error) -> Step {
+        guard frame.streamID != .connection else { throw .streamIDRequired }
+        guard frame.length <= Int(receiveWindow) else { throw .connectionWindowExceeded }
+        receiveWindow -= Int32(frame.length)
+        parser.dataStream = nil
+        parser.remaining = frame.length
+        parser.padding = 0
+        let isPadded = frame.flags & FrameFlag.padded != 0
+        guard !isPadded || frame.length >= 1 else { throw .invalidFrameLength }
+        var event: HTTP2Event?
+        if let slot = table.find(frame.streamID) {
+            event = try acceptData(frame, slot)
+        } else {
+            try receiveOnUnknownStream(frame.streamID)
+        }
+        if parser.dataStream == nil, let event {
+            parser.phase = isPadded ? .padLength : .data
+            return .event(event)
+        }
+        parser.phase = isPadded ? .padLength : .data
+        return .again
+    }
+
+    private mutating func acceptData(_ frame: FrameHeader, _ slot: UInt32) throws(HTTP2Error) -> HTTP2Event? {
+        let index = Int(slot)
+        guard streams[index].canReceive else { return try resetLocally(slot, .halfClosedStream) }
+        guard streams[index].flags.contains(.receivedHeaders) else { return try resetLocally(slot, .malformedHeaders) }
+        guard frame.length <= Int(streams[index].receiveWindow) else {
+            return try resetLocally(slot, .streamWindowExceeded)
+        }
+        streams[index].receiveWindow -= Int32(frame.length)
+        parser.dataStream = StreamHandle(index: slot, id: frame.streamID)
+        return nil
+    }
+
+    mutating func stepPadLength(_ input: Span<UInt8>, _ offset: inout Int) throws(HTTP2Error) -> Step {
+        guard offset < input.count else { return .needsInput }
+        let padding = Int(input[offset])
+        offset += 1
+        parser.remaining -= 1
+        guard padding <= parser.remaining else { throw .invalidPadding }
+        parser.padding = padding
+        parser.remaining -= padding
+        creditUnseen(padding + 1)
+        parser.phase = .data
+        return .again
+    }
+
+    /// Octets of a DATA frame that the caller never sees are consumed at once.
+    private mutating func creditUnseen(_ count: Int) {
+        if let handle = parser.dataStream, isLive(handle) {
+            streams[Int(handle.index)].pendingCredit += Int32(count)
+            announceStreamCredit(Int(handle.index))
+        }
+        pendingCredit += Int32(count)
+        announceConnectionCredit()
+    }
+
+    mutating func stepData(_ input: Span<UInt8>, _ offset: inout Int) throws(HTTP2Error) -> Step {
+        let count = min(parser.remaining, input.count - offset)
+        if count == 0, parser.remaining > 0 { return .needsInput }
+        let start = offset
+        offset += count
+        parser.remaining -= count
+        let isLast = parser.remaining == 0
+        if isLast {
+            parser.remaining = parser.padding
+            parser.phase = parser.padding > 0 ? .skip : .header
+        }
+        guard let handle = parser.dataStream, isLive(handle) else {
+            pendingCredit += Int32(count)
+            announceConnectionCredit()
+            return .again
+        }
+        let isEndStream = isLast && parser.frame.flags & FrameFlag.endStream != 0
+        return try deliver(handle, start, count, isEndStream)
+    }
+
+    private mutating func deliver(
+        _ handle: StreamHandle, _ start: Int, _ count: Int, _ isEndStream: Bool
+    ) throws(HTTP2Error) -> Step {
+        let index = Int(handle.index)
+        if count == 0, !isEndStream {
+            try floods.countGlitch(now: now)
+            return .again
+        }
+        if streams[index].contentRemaining >= 0 {
+            streams[index].contentRemaining -= Int64(count)
+            let remaining = streams[index].contentRemaining
+            if remaining < 0 || (isEndStream && remaining > 0) {
+                pendingCredit += Int32(count)
+                guard let event = try resetLocally(handle.index, .contentLengthMismatch) else { return .again }
+                return .event(event)
+            }
+        }
+        streams[index].unconsumed += Int32(count)
+        floods.payBack(1)
+        if isEndStream { receivedEndStream(index) }
+        return .event(.data(handle, offset: start, count: count, isEndStream: isEndStream))
+    }
+}

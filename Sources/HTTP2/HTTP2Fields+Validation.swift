@@ -1,0 +1,128 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+
+extension HTTP2Fields {
+    /// Whether the section is a request as RFC 9113 §8.2, §8.3.1 and §8.5, and RFC 8441 §4 want it.
+    mutating func isValidRequest(acceptsProtocol: Bool) -> Bool {
+        guard scan(isRequest: true), contains(.method), !method.isEmpty, !contains(.status) else { return false }
+        let isConnect = method.equals("CONNECT")
+        if contains(.protocol) {
+            guard acceptsProtocol, isConnect else { return false }
+        } else if isConnect {
+            return contains(.authority) && !authority.isEmpty && !contains(.scheme) && !contains(.path)
+        }
+        return contains(.scheme) && contains(.path) && !path.isEmpty
+    }
+
+    /// Whether the section is a response (RFC 9113 §8.3.2).
+    var isValidResponse: Bool {
+        mutating get {
+            guard scan(isRequest: false), contains(.status) else { return false }
+            let text = bytes.span.extracting(pseudoRange(.status))
+            guard text.count == 3, text[0] >= 0x31, text[0] <= 0x39 else { return false }
+            return Self.isDigit(text[1]) && Self.isDigit(text[2])
+        }
+    }
+
+    /// Whether the section is a trailer section (RFC 9113 §8.1): no pseudo-header fields.
+    var areValidTrailers: Bool {
+        mutating get {
+            for index in entries.indices where !isValidRegular(index) { return false }
+            return true
+        }
+    }
+
+    /// Checks every field and notes where the pseudo-header fields are.
+    private mutating func scan(isRequest: Bool) -> Bool {
+        var sawRegular = false
+        for index in entries.indices {
+            let entry = entries[index]
+            guard entry.nameLength > 0 else { return false }
+            if bytes[Int(entry.nameOffset)] != UInt8(ascii: ":") {
+                sawRegular = true
+                guard isValidRegular(index) else { return false }
+                continue
+            }
+            guard !sawRegular, isValidValue(value(index)) else { return false }
+            guard let field = PseudoField(name(index), isRequest: isRequest), pseudo[field.rawValue] < 0 else {
+                return false
+            }
+            pseudo[field.rawValue] = Int32(index)
+        }
+        return true
+    }
+
+    /// RFC 9113 §8.2.1 and §8.2.2.
+    private func isValidRegular(_ index: Int) -> Bool {
+        let name = name(index)
+        guard !name.isEmpty else { return false }
+        for position in name.indices where !Self.isNameOctet(name[position]) { return false }
+        let value = value(index)
+        guard isValidValue(value) else { return false }
+        switch name.count {
+        case 2: return !name.equals("te") || value.equals("trailers")
+        case 7: return !name.equals("upgrade")
+        case 10: return !name.equals("connection") && !name.equals("keep-alive")
+        case 16: return !name.equals("proxy-connection")
+        case 17: return !name.equals("transfer-encoding")
+        default: return true
+        }
+    }
+
+    /// RFC 9113 §8.2.1: no NUL, CR, LF; no blank at either end.
+    private func isValidValue(_ value: Span<UInt8>) -> Bool {
+        guard !value.isEmpty else { return true }
+        let first = value[0]
+        let last = value[value.count - 1]
+        guard first != 0x20, first != 0x09, last != 0x20, last != 0x09 else { return false }
+        for index in value.indices {
+            let octet = value[index]
+            if octet == 0 || octet == 0x0A || octet == 0x0D { return false }
+        }
+        return true
+    }
+
+    /// Token characters of RFC 9110 §5.6.2 without upper case.
+    private static func isNameOctet(_ octet: UInt8) -> Bool {
+        switch octet {
+        case 0x61...0x7A, 0x30...0x39, 0x2D, 0x5F, 0x2E, 0x21, 0x23...0x27, 0x2A, 0x2B, 0x5E, 0x60, 0x7C, 0x7E: true
+        default: false
+        }
+    }
+
+    private static func isDigit(_ octet: UInt8) -> Bool { octet >= 0x30 && octet <= 0x39 }
+
+    /// The content-length: -1 when absent; nil when invalid or several differ (RFC 9110 §8.6).
+    func contentLength() -> Int64? {
+        var result: Int64 = -1
+        for index in entries.indices where entries[index].nameLength == 14 && name(index).equals("content-length") {
+            let text = value(index)
+            guard text.count > 0, text.count <= 18 else { return nil }
+            var number: Int64 = 0
+            for position in text.indices {
+                guard Self.isDigit(text[position]) else { return nil }
+                number = number * 10 + Int64(text[position] - 0x30)
+            }
+            guard result < 0 || result == number else { return nil }
+            result = number
+        }
+        return result
+    }
+}
+
+extension PseudoField {
+    /// The pseudo-header field called `name`, or nil when there is none such in a request or response.
+    init?(_ name: Span<UInt8>, isRequest: Bool) {
+        switch name.count {
+        case 5 where isRequest && name.equals(":path"): self = .path
+        case 7 where isRequest && name.equals(":method"): self = .method
+        case 7 where isRequest && name.equals(":scheme"): self = .scheme
+        case 7 where !isRequest && name.equals(":status"): self = .status
+        case 9 where isRequest && name.equals(":protocol"): self = .protocol
+        case 10 where isRequest && name.equals(":authority"): self = .authority
+        default: return nil
+        }
+    }
+}
