@@ -27,7 +27,7 @@ let modules: [(name: String, dependencies: [String])] = [
     ("Authorization", ["Bytes", "Identity", "Mesh"]),
     ("Routing", ["Bytes", "Identity", "Mesh"]),
     ("TLS", ["Bytes", "Identity", "COpenSSL"]),
-    ("Manifest", ["Bytes", "Identity", "Mesh", "CLinux"]),
+    ("Manifest", ["Bytes", "Identity", "LinuxIO", "Mesh", "CLinux"]),
     ("HBONE", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS"]),
     ("Redirection", ["Bytes", "LinuxIO", "CLinux", "CNetfilter"]),
     (
