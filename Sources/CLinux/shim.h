@@ -53,6 +53,9 @@ static inline ssize_t CLinux_splice(int from, int to, size_t length, unsigned in
 static inline int CLinux_pipe2(int fds[2], int flags) { return (int)syscall(SYS_pipe2, fds, flags); }
 static inline int CLinux_gettid(void) { return (int)syscall(SYS_gettid); }
 static inline int CLinux_pthread_setname(pthread_t thread, const char *name) { return pthread_setname_np(thread, name); }
+// Behind _GNU_SOURCE, which string.h does not see when Swift's Glibc module has built it first; undeclared, C would take
+// it to return int and cut the pointer.
+extern const char *strerrordesc_np(int number);
 static inline const char *CLinux_strerrordesc(int number) { return strerrordesc_np(number); }
 #define CLINUX_CLONE_NEWNET 0x40000000
 #define CLINUX_SPLICE_F_MOVE 1

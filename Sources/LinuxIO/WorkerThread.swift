@@ -46,6 +46,11 @@ package struct WorkerThread: ~Copyable {
         _ = unsafe CLinux_pthread_setname(thread, String(name.prefix(15)))
     }
 
+    /// Lets the thread end by itself; nobody waits for it.
+    package consuming func detach() {
+        _ = pthread_detach(thread)
+    }
+
     /// Waits until the thread has returned.
     package consuming func join() {
         _ = pthread_join(thread, nil)
