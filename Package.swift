@@ -21,7 +21,7 @@ let modules: [(name: String, dependencies: [String])] = [
     ("Identity", ["Bytes", "COpenSSL", "CLinux"]),
     ("LinuxIO", ["Bytes", "CLinux"]),
     ("Mesh", ["Bytes", "Identity"]),
-    ("Telemetry", ["Bytes", "CLinux"]),
+    ("Telemetry", ["Bytes", "LinuxIO", "CLinux"]),
     ("HTTP2", ["Bytes"]),
     ("HTTP1", ["Bytes"]),
     ("Authorization", ["Bytes", "Identity", "Mesh"]),
