@@ -7,11 +7,11 @@ import socket
 import threading
 
 import pytest
-from mesh import yaml
+from mesh import hbone, yaml
 from mesh.certificates import context, spiffe_id
 from mesh.command import run
 from mesh.metrics import Metrics
-from mesh.serving import exchange, peer_address, receive_line, reset
+from mesh.serving import echo, exchange, peer_address, receive_all, receive_line, reset
 from mesh.world import World
 
 
@@ -117,3 +117,25 @@ def test_minted_certificates_carry_exactly_the_spiffe_id(world):
         assert connection.selected_alpn_protocol() == "h2"
         thread.join()
     assert seen == ["spiffe://cluster.local/ns/a/sa/client"]
+
+
+def test_the_hbone_peer_carries_bytes_statuses_half_closes_and_resets(each_family):
+    node = each_family.node("node1", tunnel=False)
+    client, server = each_family.pod("client", node), each_family.pod("server", node)
+    authority = each_family.other_authority()
+    terminator = hbone.Terminator(server, authority.issue(server.spiffe_id), echo,
+                                  answer=lambda request: 401 if "denied" in request.authority else 200)
+    connection = hbone.dial(client, server, authority.issue(client.spiffe_id))
+    assert connection.request("denied:80").status == 401
+    stream = connection.request("allowed:80", headers=[("baggage", "a=b")])
+    assert stream.status == 200
+    data = os.urandom(3_000_000)
+    threading.Thread(target=lambda: (stream.socket.sendall(data), stream.socket.shutdown(socket.SHUT_WR))).start()
+    assert receive_all(stream.socket) == data
+    other = connection.request("allowed:81")
+    terminator.connections[0].reset(terminator.connections[0].streams[other.number])
+    assert other.closed.wait(5) and other.reset_code.name == "CANCEL"
+    assert [request.authority for request in terminator.requests] == ["denied:80", "allowed:80", "allowed:81"]
+    assert terminator.requests[1].peer_id == client.spiffe_id and terminator.requests[1].headers["baggage"] == "a=b"
+    assert terminator.requests[1].peer_address == client.ip
+    connection.close()

@@ -35,7 +35,8 @@ class ConfigurationFolder:
         (self.path / name).write_text(text, encoding="utf-8")
 
     def remove(self, name):
-        (self.path / name).unlink()
+        """Removes a file; it is no error when it is gone already."""
+        (self.path / name).unlink(missing_ok=True)
 
     @staticmethod
     def file_name(value):

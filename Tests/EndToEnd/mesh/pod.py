@@ -58,15 +58,15 @@ class Pod:
     # As an application
 
     def listen(self, port, address=None, backlog=128):
-        return self._keep(self.netns.listen(port, address, backlog))
+        return self.keep(self.netns.listen(port, address, backlog))
 
     def connect(self, target, port, **options):
         """A connection to a pod, a service or an address."""
-        return self._keep(self.netns.connect(getattr(target, "ip", target), port, **options))
+        return self.keep(self.netns.connect(getattr(target, "ip", target), port, **options))
 
     def serve(self, port, handler=echo, address=None):
         """Answers each connection to a port with handler(socket) on a thread of its own."""
-        return self._keep(Server(self.listen(port, address), handler))
+        return self.keep(Server(self.listen(port, address), handler))
 
     def curl(self, *arguments, check=False):
         """curl from inside the pod; returns the finished command."""
@@ -78,7 +78,8 @@ class Pod:
             thing.close()
         self._open.clear()
 
-    def _keep(self, thing):
+    def keep(self, thing):
+        """Has it closed with the pod."""
         self._open.append(thing)
         return thing
 

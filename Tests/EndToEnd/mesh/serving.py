@@ -121,3 +121,40 @@ def exchange(connection, data=b"hello mesh"):
     answer = receive_exactly(connection, len(data))
     assert answer == data
     return answer
+
+
+def assert_refused(connection):
+    """The connection ends, by FIN or RST, without a byte having come."""
+    try:
+        data = connection.recv(1)
+        assert data == b"", f"answered {data!r}"
+    except ConnectionResetError:
+        pass
+
+
+def is_open(connection, quiet=0.3):
+    """Whether an idle connection still stands: neither FIN nor RST within `quiet` seconds."""
+    before = connection.gettimeout()
+    connection.settimeout(quiet)
+    try:
+        return connection.recv(1, socket.MSG_PEEK) != b""
+    except TimeoutError:
+        return True
+    except ConnectionResetError:
+        return False
+    finally:
+        connection.settimeout(before)
+
+
+def wait_closed(connection, within):
+    """Waits for FIN or RST on an idle connection and returns which."""
+    before = connection.gettimeout()
+    connection.settimeout(within)
+    try:
+        data = connection.recv(1)
+        assert data == b"", f"answered {data!r}"
+        return "FIN"
+    except ConnectionResetError:
+        return "RST"
+    finally:
+        connection.settimeout(before)

@@ -24,8 +24,10 @@ def binary():
 class Tunnel:
     """Starts, asks and stops the tunnel of one node. Its output, the access log too, goes to one file per start."""
 
-    def __init__(self, node, folder, ca_directory, directory):
+    def __init__(self, node, folder, ca_directory, directory, netns=None):
         self.node = node
+        #: Where it runs: the node's namespace, or one of its own as the pod of a DaemonSet has it.
+        self.netns = netns or node.netns
         self.folder = folder
         self.ca_directory = ca_directory
         self.directory = directory
@@ -49,8 +51,8 @@ class Tunnel:
 
     def start(self, wait=True):
         """Starts a (further) process; with `wait` returns when it reports ready."""
-        log = self.directory / f"{self.node.name}-{len(self.processes) + 1}.log"
-        self.processes.append(self.node.netns.start(*self.command(), log=log, env=self.env))
+        log = self.directory / f"{self.netns.name}-{len(self.processes) + 1}.log"
+        self.processes.append(self.netns.start(*self.command(), log=log, env=self.env))
         if wait:
             self.wait_ready()
 
@@ -73,7 +75,7 @@ class Tunnel:
     def get(self, port, path):
         """GET from inside the node's namespace: (status, body)."""
         connection = http.client.HTTPConnection("127.0.0.1", port)
-        connection.sock = self.node.netns.connect("127.0.0.1", port, timeout=5)
+        connection.sock = self.netns.connect("127.0.0.1", port, timeout=5)
         with connection.sock:
             connection.request("GET", path)
             response = connection.getresponse()
@@ -86,7 +88,7 @@ class Tunnel:
 
     def ask(self, *words, **options):
         """Runs `ambit-tunnel WORDS` beside the running tunnel and returns the finished command."""
-        return self.node.netns.run(binary(), *words, **options)
+        return self.netns.run(binary(), *words, **options)
 
     def log(self):
         """Everything all its processes have printed."""

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bridges and cables between network namespaces.
 
-    fabric   br0 ── node1 ── node2 ── hosts outside the mesh        what `between the nodes` means: a capture here
+    fabric   br0 ── node1 ── node2 ── hosts outside the mesh; a capture here sees what goes between the nodes
     node     br0 ── uplink to the fabric, one port for each pod     the node's own address is on br0
     pod      eth0, default route through its node
 

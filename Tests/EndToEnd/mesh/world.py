@@ -29,8 +29,8 @@ class World:
     objects are made, so what a test builds after start() is a live change.
     """
 
-    def __init__(self, directory, families=(4, 6)):
-        self.prefix = f"ambit-{os.getpid()}-{next(_serial)}"
+    def __init__(self, directory, families=(4, 6), name="test"):
+        self.prefix = f"ambit-{name}-{os.getpid()}-{next(_serial)}"
         self.families = tuple(families)
         self.directory = Path(directory)
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -40,6 +40,7 @@ class World:
         self.trust_domain = "cluster.local"
         self.nodes = {}
         self.pods = {}
+        self.extra_tunnels = []
         self._namespaces = []
         self._closers = []
         self._host_count = itertools.count(1)
@@ -88,6 +89,16 @@ class World:
         if apply:
             pod.apply()
         return pod
+
+    def successor(self, node):
+        """A second tunnel for a node, in a namespace of its own, as a DaemonSet's update starts it; not yet running."""
+        node.pod_count += 1
+        number = node.pod_count
+        netns, _ = self._attach(f"{node.name}-next", node.netns, f"pod{number}",
+                                lambda family: wires.pod_address(family, node.index, number), node.addresses)
+        tunnel = Tunnel(node, self.folder, self.ca_directory, self.directory, netns)
+        self.extra_tunnels.append(tunnel)
+        return tunnel
 
     def dedicated_pod(self, name, node, namespace="default", service_account=None):
         """A pod that shares its node's namespace with the tunnel: it names no network namespace."""
@@ -182,7 +193,7 @@ class World:
             attempt(closer)
         for pod in self.pods.values():
             attempt(pod.close)
-        for tunnel in self.tunnels:
+        for tunnel in [*self.tunnels, *self.extra_tunnels]:
             for process in tunnel.processes:
                 attempt(process.kill)
         for namespace in reversed(self._namespaces):

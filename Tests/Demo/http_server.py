@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: The Ambit authors
+# SPDX-License-Identifier: Apache-2.0
+"""A small web server for the demo: `GET /` tells who answers whom, `GET /NAME` sends a file of its folder."""
+
+import argparse
+import http.server
+import os
+import socket
+import time
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        path = self.path.partition("?")[0]
+        if path == "/":
+            self.text(200, f"hello from {self.server.name}, I see you at {self.client()}\n")
+        elif path == "/slow":
+            time.sleep(3)
+            self.text(200, f"{self.server.name} took its time\n")
+        else:
+            self.file(os.path.join(self.server.folder, os.path.basename(path)))
+
+    def text(self, status, body):
+        self.head(status, len(body), "text/plain")
+        self.wfile.write(body.encode())
+
+    def file(self, path):
+        try:
+            content = open(path, "rb")
+        except OSError:
+            return self.text(404, "no such file\n")
+        with content:
+            size = os.fstat(content.fileno()).st_size
+            self.head(200, size, "application/octet-stream")
+            at = 0
+            while at < size:
+                at += os.sendfile(self.connection.fileno(), content.fileno(), at, min(size - at, 1 << 22))
+
+    def head(self, status, length, kind):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+        self.wfile.flush()
+
+    def client(self):
+        return self.client_address[0].removeprefix("::ffff:")
+
+    def log_message(self, *_):
+        pass
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, name, folder, port):
+        self.name, self.folder = name, folder
+        self.address_family = socket.AF_INET6 if has_ipv6() else socket.AF_INET
+        super().__init__(("::" if has_ipv6() else "0.0.0.0", port), Handler)
+
+    def server_bind(self):
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
+
+def has_ipv6():
+    with open("/proc/sys/net/ipv6/conf/all/disable_ipv6", encoding="ascii") as file:
+        return file.read().strip() == "0"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--folder", default=".")
+    parser.add_argument("--port", type=int, default=8080)
+    arguments = parser.parse_args()
+    Server(arguments.name, arguments.folder, arguments.port).serve_forever()

@@ -1,0 +1,157 @@
+# SPDX-FileCopyrightText: The Ambit authors
+# SPDX-License-Identifier: Apache-2.0
+"""The end of a tunnel, of a pod, and the change from one tunnel process to the next."""
+
+import signal
+import socket
+import time
+
+import pytest
+from mesh import hbone
+from mesh.serving import exchange, is_open, wait_closed
+from mesh.topology import client_and_server
+from mesh.waiting import always, eventually
+
+
+@pytest.fixture
+def mesh(each_family):
+    client, server = client_and_server(each_family)
+    server.serve(8080)
+    return each_family, client, server
+
+
+def cannot_connect(pod, target, port):
+    """Whether nobody takes a new connection: refused, or closed without a byte."""
+    try:
+        with pod.connect(target, port, timeout=2) as connection:
+            connection.sendall(b"x")
+            return connection.recv(1) == b""
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_tunnel_shutdown_drains(mesh, side):
+    world, client, server = mesh
+    tunnel = (client if side == "client" else server).node.tunnel
+    connection = client.connect(server, 8080)
+    exchange(connection)
+    tunnel.terminate()
+    eventually(lambda: cannot_connect(client, server, 8080))
+    exchange(connection)  # what is established goes on
+    assert tunnel.running
+    connection.shutdown(socket.SHUT_WR)
+    assert connection.recv(1) == b""
+    assert tunnel.process.wait(10) == 0  # and nothing else is waited for
+    assert "connection drain" not in tunnel.log()
+
+
+def test_an_idle_tunnel_ends_at_once_and_leaves_no_trace(mesh):
+    world, client, server = mesh
+    with client.connect(server, 8080) as connection:
+        exchange(connection)
+    eventually(lambda: client.node.tunnel.access())
+    started = time.monotonic()
+    for tunnel in world.tunnels:
+        tunnel.terminate()
+    for tunnel in world.tunnels:
+        assert tunnel.process.wait(5) == 0
+    assert time.monotonic() - started < 3
+
+
+def test_the_drain_has_a_deadline(each_family):
+    client, server = client_and_server(each_family, start=False)
+    server.serve(8080)
+    client.node.tunnel.options = ["--drain-timeout", "2s"]
+    each_family.start()
+    connection = client.connect(server, 8080)
+    exchange(connection)
+    started = time.monotonic()
+    client.node.tunnel.terminate()
+    wait_closed(connection, within=6)
+    assert client.node.tunnel.process.wait(5) == 0
+    assert 1.5 < time.monotonic() - started < 6
+    assert "drain" in client.node.tunnel.access(direction="outbound")[-1]["error"]
+
+
+def test_a_second_interrupt_ends_at_once(mesh):
+    world, client, server = mesh
+    connection = client.connect(server, 8080)
+    exchange(connection)
+    process = client.node.tunnel.process
+    process.signal(signal.SIGINT)
+    always(lambda: process.status is None, during=0.3)
+    process.signal(signal.SIGINT)
+    process.wait(3)
+
+
+def test_a_draining_server_side_says_goaway(mesh):
+    world, client, server = mesh
+    peer = hbone.dial(world.host("raw"), server, world.authority().issue(client.spiffe_id))
+    authority = f"[{server.ip}]:8080" if ":" in server.ip else f"{server.ip}:8080"
+    stream = peer.request(authority)
+    exchange(stream.socket)
+    server.node.tunnel.terminate()
+    assert peer.goaway.wait(5)
+    exchange(stream.socket)
+
+
+def test_server_removal_kills_its_connections(mesh):
+    """The pod is gone from the configuration: what it served is closed, what comes new gets no data."""
+    world, client, server = mesh
+    connection = client.connect(server, 8080)
+    exchange(connection)
+    server.remove()
+    server.netns.ip("link", "set", "eth0", "down")
+    wait_closed(connection, within=5)
+    eventually(lambda: cannot_connect(client, server, 8080), within=15)
+
+
+def test_a_removed_client_is_cut_off_too(mesh):
+    world, client, server = mesh
+    connection = client.connect(server, 8080)
+    exchange(connection)
+    client.remove()
+    wait_closed(connection, within=5)
+    client.wait_captured(False)
+
+
+def test_a_second_process_takes_over_without_a_lost_connection(mesh):
+    """An upgrade: the new process shares the ports, the old one drains; no new connection fails meanwhile."""
+    world, client, server = mesh
+    old = client.connect(server, 8080)
+    exchange(old)
+    first, second = client.node.tunnel, world.successor(client.node)
+    failures = []
+
+    def connect_all_the_time(count):
+        for _ in range(count):
+            try:
+                with client.connect(server, 8080) as connection:
+                    exchange(connection)
+            except (OSError, AssertionError) as error:
+                failures.append(error)
+
+    connect_all_the_time(20)
+    second.start()
+    connect_all_the_time(20)
+    first.terminate()
+    connect_all_the_time(100)
+    assert failures == []
+    exchange(old)
+    old.close()
+    assert first.process.wait(10) == 0
+    connect_all_the_time(20)
+    assert failures == [] and second.running
+    assert client.is_captured()
+
+
+def test_after_a_crash_the_next_start_captures_again(mesh):
+    world, client, server = mesh
+    client.node.tunnel.process.kill()
+    assert cannot_connect(client, server, 8080)  # captured pods never fall back to plaintext
+    client.node.tunnel.start()
+    with client.connect(server, 8080) as connection:
+        exchange(connection)
+        assert is_open(connection, 0.1)
+    eventually(lambda: client.node.tunnel.access(direction="outbound", dst__identity=server.spiffe_id))
