@@ -44,6 +44,11 @@ extension HTTP2Connection {
         isKnown(stream) ? streams[Int(stream.index)].context : nil
     }
 
+    /// The callers' values of all live streams, for whoever ends the connection; allocates.
+    package var contexts: [UInt64] {
+        streams.filter { $0.state != .free && $0.state != .released }.map(\.context)
+    }
+
     /// Stores the caller's value with a live stream.
     package mutating func setContext(_ context: UInt64, for stream: StreamHandle) {
         guard isLive(stream) else { return }

@@ -1,0 +1,94 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+package import Bytes
+package import Identity
+package import Telemetry
+
+/// Everything `ambit-tunnel run` can be told; each value has the flag of the same name.
+package struct TunnelConfiguration: Sendable {
+    // MARK: Where it is
+
+    /// Folder with the manifests (`--config`).
+    package var configDirectory: String
+    /// Name of this node, as in `spec.nodeName` of its pods (`--node`).
+    package var nodeName: String
+    /// Folder with the embedded CA (`--ca-dir`).
+    package var caDirectory: String
+    /// Trust domain of all identities (`--trust-domain`).
+    package var trustDomain = TrustDomain.clusterLocal
+    /// Name of this cluster in logs, metrics and baggage (`--cluster-id`); Istio's default.
+    package var clusterID = "Kubernetes"
+    /// Namespaces whose policies hold for the whole mesh (`--root-namespace`, repeated).
+    package var rootNamespaces: Set<String> = ["ambit-system", "istio-system"]
+
+    // MARK: Ports (design §11, Istio's)
+
+    /// Captured connections of the pods' applications.
+    package var outboundPort: UInt16 = 15001
+    /// Captured connections to the pods in plain text.
+    package var inboundPlaintextPort: UInt16 = 15006
+    /// HBONE to the pods.
+    package var hbonePort: UInt16 = 15008
+    /// Admin, on loopback only.
+    package var adminPort: UInt16 = 15000
+    /// Prometheus.
+    package var metricsPort: UInt16 = 15020
+    /// Readiness.
+    package var readinessPort: UInt16 = 15021
+
+    // MARK: Time
+
+    /// From the start of a connect to its outcome (`--connect-timeout`); ztunnel: 10 s.
+    package var connectTimeout = Nanoseconds.seconds(10)
+    /// From the TCP connection to the end of the TLS handshake (`--handshake-timeout`); ztunnel has none.
+    package var handshakeTimeout = Nanoseconds.seconds(10)
+    /// From the CONNECT to its response (`--response-timeout`); the far side may take its own connect time-out; ztunnel
+    /// has none.
+    package var responseTimeout = Nanoseconds.seconds(20)
+    /// How long a connection of which one side has finished may be silent (`--half-close-timeout`); 0: for ever.
+    package var halfCloseTimeout = Nanoseconds.seconds(600)
+    /// How long a connection may be silent (`--idle-timeout`); 0: for ever, ztunnel's behaviour.
+    package var idleTimeout = Nanoseconds(0)
+    /// How long a pooled HBONE connection without streams is kept (`--pool-idle-timeout`); ztunnel: 5 min.
+    package var poolIdleTimeout = Nanoseconds.seconds(300)
+    /// How long connections may go on when their pod leaves the mesh or the process ends (`--drain-timeout`); ztunnel:
+    /// 25 s in a cluster.
+    package var drainTimeout = Nanoseconds.seconds(25)
+    /// Seconds of silence before TCP keepalive probes a socket (`--keepalive`); 0: never; ztunnel: 180.
+    package var keepaliveSeconds: CInt = 180
+
+    // MARK: Limits
+
+    /// Threads that carry traffic (`--workers`).
+    package var workers = 2
+    /// Connections of one pod, both directions (`--connections-per-pod`).
+    package var connectionsPerPod = 65_536
+    /// HBONE handshakes of one pod that are not complete (`--handshakes-per-pod`).
+    package var handshakesPerPod = 1024
+    /// Bytes that may wait for slow sockets, all workers together (`--memory-ceiling`).
+    package var memoryCeilingBytes = 256 << 20
+    /// Endpoints that are tried, one after the other, when connecting fails (`--connect-attempts`).
+    package var connectAttempts = 3
+
+    // MARK: Behaviour
+
+    /// Whether applications see the client's address instead of the tunnel's (`--source-address keep|own`).
+    package var preservesSource = true
+    /// Seconds for which a certificate is valid (`--svid-ttl`).
+    package var svidValiditySeconds: Int64 = 86_400
+    /// Log format (`--log-format text|json`).
+    package var logFormat = LogFormat.text
+    /// Log level (`--log-level`).
+    package var logLevel = LogLevel.info
+
+    /// The defaults, for a node.
+    package init(configDirectory: String, nodeName: String, caDirectory: String) {
+        self.configDirectory = configDirectory
+        self.nodeName = nodeName
+        self.caDirectory = caDirectory
+    }
+
+    /// SO_MARK of our own packets in redirected pods, by which nftables tells them from the pod's (design §11).
+    static let packetMark: UInt32 = 0x539
+}
