@@ -54,6 +54,9 @@ package struct ProcessStatus: Sendable {
         return nil
     }
 
+    /// Processors that are online (sysconf(3)).
+    package static var processors: Int { max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN))) }
+
     private static func countDescriptors() -> UInt64 {
         guard let directory = unsafe opendir("/proc/self/fd") else { return 0 }
         defer { unsafe closedir(directory) }

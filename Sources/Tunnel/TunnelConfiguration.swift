@@ -3,6 +3,7 @@
 
 package import Bytes
 package import Identity
+internal import LinuxIO
 package import Telemetry
 
 /// Everything `ambit-tunnel run` can be told; each value has the flag of the same name.
@@ -22,6 +23,11 @@ package struct TunnelConfiguration: Sendable {
     /// Namespaces whose policies hold for the whole mesh (`--root-namespace`, repeated).
     package var rootNamespaces: Set<String> = ["ambit-system", "istio-system"]
 
+    /// DNS suffix of service host names (`--cluster-domain`).
+    package var clusterDomain = "cluster.local"
+    /// Network that the pods of this node are in (`--network`); empty in a mesh with one network.
+    package var network = ""
+
     // MARK: Ports (design §11, Istio's)
 
     /// Captured connections of the pods' applications.
@@ -36,6 +42,8 @@ package struct TunnelConfiguration: Sendable {
     package var metricsPort: UInt16 = 15020
     /// Readiness.
     package var readinessPort: UInt16 = 15021
+    /// Where metrics and readiness listen (`--bind`); the unspecified IPv6 address takes both families.
+    package var bindAddress = IPAddress(high: 0, low: 0)
 
     // MARK: Time
 
@@ -60,12 +68,16 @@ package struct TunnelConfiguration: Sendable {
 
     // MARK: Limits
 
-    /// Threads that carry traffic (`--workers`).
-    package var workers = 2
+    /// Threads that carry traffic (`--workers`): a quarter of the cores, at least two (ztunnel 1.31).
+    package var workers = max(2, ProcessStatus.processors / 4)
     /// Connections of one pod, both directions (`--connections-per-pod`).
     package var connectionsPerPod = 65_536
     /// HBONE handshakes of one pod that are not complete (`--handshakes-per-pod`).
     package var handshakesPerPod = 1024
+    /// Bytes that may wait for the slow sockets of one pod (`--buffer-per-pod`).
+    package var bufferedBytesPerPod = 64 << 20
+    /// New connections of one pod per second, both directions; twice as many in a burst (`--connection-rate-per-pod`).
+    package var connectionRatePerPod = 20_000
     /// Bytes that may wait for slow sockets, all workers together (`--memory-ceiling`).
     package var memoryCeilingBytes = 256 << 20
     /// Endpoints that are tried, one after the other, when connecting fails (`--connect-attempts`).
@@ -79,8 +91,14 @@ package struct TunnelConfiguration: Sendable {
     package var svidValiditySeconds: Int64 = 86_400
     /// Log format (`--log-format text|json`).
     package var logFormat = LogFormat.text
-    /// Log level (`--log-level`).
-    package var logLevel = LogLevel.info
+    /// Log levels, such as `info` or `info,access:off,pool:debug` (`--log-level`).
+    package var logLevels = "info"
+    /// File that the log is appended to (`--log-file`); empty: standard output.
+    package var logFile = ""
+    /// How often a connection that stays open writes a line (`--log-interval`); 0: never, ztunnel's behaviour.
+    package var logInterval = Nanoseconds.seconds(600)
+    /// How long a metric series is kept after its last change (`--metric-lifetime`); ztunnel: for ever.
+    package var metricLifetime = Nanoseconds.seconds(3_600)
 
     /// The defaults, for a node.
     package init(configDirectory: String, nodeName: String, caDirectory: String) {

@@ -22,7 +22,7 @@ struct LogLinesTests {
         record.source.workload = "shell-6d8bcd654d-t88gp"
         record.source.namespace = "default"
         record.source.identity = "spiffe://cluster.local/ns/default/sa/default"
-        record.authority = .address(try #require(SocketAddress("10.96.108.116:80")))
+        record.authority = "10.96.108.116:80"
         record.destinationService = "echo.default.svc.cluster.local"
         record.bytesSent = 67
         record.bytesReceived = 490
@@ -51,7 +51,7 @@ struct LogLinesTests {
         record.reporter = .destination
         record.source.cluster = "Kubernetes"
         record.destination = AccessPeer(workload: "w", namespace: "n", identity: "spiffe://i", cluster: "c")
-        record.authority = .name("echo.default:80")
+        record.authority = "echo.default:80"
         record.error = "closed"
         let text = lines(.text) { $0.append(record, at: Self.time) }
         let names = text.split(separator: "\t")[4].split(separator: " ").map { $0.split(separator: "=")[0] }

@@ -54,10 +54,10 @@ struct MetricRegistryTests {
         let histogram = registry.histogram(
             MetricFamily(.histogram, "ambit_wait_seconds", "Waits"), LabelText([("reporter", "source")]),
             bounds: HistogramBounds(microseconds: [1_000, 1_000_000]))
-        histogram.observe(.milliseconds(1))  // a bound belongs to its bucket
-        histogram.observe(Nanoseconds(1_000_001))
-        histogram.observe(.seconds(2))
-        histogram.observe(Nanoseconds(-5))
+        histogram.record(.milliseconds(1))  // a bound belongs to its bucket
+        histogram.record(Nanoseconds(1_000_001))
+        histogram.record(.seconds(2))
+        histogram.record(Nanoseconds(-5))
         #expect(
             text(registry) == """
                 # HELP ambit_wait_seconds Waits
@@ -80,7 +80,7 @@ struct MetricRegistryTests {
         workers[1].pool.streams.add(-2)
         for worker in workers {
             worker.refused(.destination, .policyDenied)
-            worker.connectTime(.source).observe(.milliseconds(3))
+            worker.connectTime(.source).record(.milliseconds(3))
             worker.socketsOpen(.source).add(1)
         }
         let result = text(registry)

@@ -203,9 +203,9 @@ struct SeriesTableTests {
         let table = PolicyTable()
         var cache = PolicyCache(table)
         let now = time(seconds: 0)
-        cache.cell(for: PolicyLabels(namespace: "a", name: "p", decision: .deny), now: now).decided(now: now)
-        cache.cell(for: PolicyLabels(namespace: "a", name: "p", decision: .deny), now: now).decided(now: now)
-        cache.cell(for: PolicyLabels(namespace: "a", name: "p", decision: .dryRunDeny), now: now).decided(now: now)
+        cache.cell(for: PolicyLabels(namespace: "a", name: "p", decision: .deny), now: now).count(now: now)
+        cache.cell(for: PolicyLabels(namespace: "a", name: "p", decision: .deny), now: now).count(now: now)
+        cache.cell(for: PolicyLabels(namespace: "a", name: "p", decision: .dryRunDeny), now: now).count(now: now)
         let registry = MetricRegistry()
         registry.addSource { text, now in table.write(to: &text, now: now) }
         let text = String(decoding: registry.render(.prometheus, now: now), as: UTF8.self)

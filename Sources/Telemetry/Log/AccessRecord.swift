@@ -40,16 +40,6 @@ package struct AccessRecord: Sendable {
         case failed
     }
 
-    /// The authority of a CONNECT.
-    package enum Authority: Sendable {
-        /// The connection is not HBONE.
-        case none
-        /// An address and port.
-        case address(SocketAddress)
-        /// A host name and port.
-        case name(String)
-    }
-
     /// What happened.
     package var event: Event
     /// Whether this is the client's or the server's side.
@@ -60,8 +50,8 @@ package struct AccessRecord: Sendable {
     package var source = AccessPeer()
     /// The transport address of the server's side: port 15008 for HBONE.
     package var destinationAddress: SocketAddress
-    /// The authority of the CONNECT.
-    package var authority = Authority.none
+    /// The authority of the CONNECT, an address or a host name with a port; nil when the connection is not HBONE.
+    package var authority: String?
     /// Host name of the service that was called.
     package var destinationService = ""
     /// The server.

@@ -33,11 +33,7 @@ extension LogLines {
 
     private mutating func appendDestination(_ record: AccessRecord) {
         field("dst.addr", record.destinationAddress)
-        switch record.authority {
-        case .none: break
-        case .address(let address): field("dst.hbone_addr", address)
-        case .name(let name): appendName("dst.hbone_addr", name)
-        }
+        if let authority = record.authority { appendAuthority("dst.hbone_addr", authority) }
         fieldUnlessEmpty("dst.service", record.destinationService)
         fieldUnlessEmpty("dst.workload", record.destination.workload)
         fieldUnlessEmpty("dst.namespace", record.destination.namespace)
@@ -45,8 +41,8 @@ extension LogLines {
         fieldUnlessEmpty("dst.cluster", record.destination.cluster)
     }
 
-    /// A host name and port, without quotes in text as long as it is one.
-    private mutating func appendName(_ name: String, _ value: String) {
+    /// Without quotes in text format, as ztunnel writes it, unless it comes from a peer who plays tricks.
+    private mutating func appendAuthority(_ name: String, _ value: String) {
         let isPlain = value.utf8.allSatisfy { byte in
             byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
         }

@@ -20,7 +20,7 @@ package final class Histogram: Sendable {
     }
 
     /// Counts one duration; a negative one counts as zero.
-    package func observe(_ duration: Nanoseconds) {
+    package func record(_ duration: Nanoseconds) {
         let length = UInt64(max(0, duration.count))
         var index = 0
         while index < bounds.count, bounds[index] < length { index += 1 }

@@ -15,7 +15,7 @@ package final class PolicySeries: SeriesCell {
     package init() {}
 
     /// Counts one decision.
-    package func decided(now: MonotonicTime) {
+    package func count(now: MonotonicTime) {
         total.wrappingAdd(1, ordering: .relaxed)
         use.touch(now)
     }
