@@ -77,3 +77,11 @@ static inline const ASN1_IA5STRING *COpenSSL_GENERAL_NAME_uri(const GENERAL_NAME
 
 // Keys. EVP_PKEY_Q_keygen takes variable arguments.
 static inline EVP_PKEY *COpenSSL_generate_P256(void) { return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"); }
+
+// Revoked entries of a CRL.
+static inline int COpenSSL_sk_X509_REVOKED_num(const STACK_OF(X509_REVOKED) *stack) {
+    return sk_X509_REVOKED_num(stack);
+}
+static inline X509_REVOKED *COpenSSL_sk_X509_REVOKED_value(const STACK_OF(X509_REVOKED) *stack, int index) {
+    return sk_X509_REVOKED_value(stack, index);
+}

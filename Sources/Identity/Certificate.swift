@@ -31,7 +31,7 @@ package final class Certificate: @unchecked Sendable {
         unsafe X509_check_purpose(handle, -1, 0)  // fills the caches
         notBefore = unsafe Self.time(X509_get0_notBefore(handle))
         notAfter = unsafe Self.time(X509_get0_notAfter(handle))
-        serialNumber = unsafe Self.serialNumber(of: handle)
+        serialNumber = unsafe ASN1Octets.copy(of: X509_get0_serialNumber(handle))
         facts = unsafe CertificateFacts(reading: handle)
     }
 
@@ -92,6 +92,9 @@ package final class Certificate: @unchecked Sendable {
         unsafe X509_NAME_cmp(X509_get_subject_name(handle), X509_get_issuer_name(handle)) == 0
     }
 
+    /// The issuer and serial number.
+    package var key: CertificateKey { unsafe CertificateKey(of: handle) }
+
     /// The serial number as upper-case hexadecimal digits, as `openssl x509 -serial` prints it.
     package var serialText: String {
         let digits = Array("0123456789ABCDEF".utf8)
@@ -103,15 +106,8 @@ package final class Certificate: @unchecked Sendable {
         return String(decoding: text, as: UTF8.self)
     }
 
-    private static func serialNumber(of handle: OpaquePointer) -> [UInt8] {
-        // Safety: the integer and its octets are lent by the certificate.
-        guard let serial = unsafe X509_get0_serialNumber(handle), let data = unsafe ASN1_STRING_get0_data(serial) else {
-            return []
-        }
-        return unsafe Array(UnsafeBufferPointer(start: data, count: Int(ASN1_STRING_length(serial))))
-    }
-
-    private static func time(_ time: UnsafePointer<ASN1_TIME>?) -> UnixTime {
+    @unsafe
+    static func time(_ time: UnsafePointer<ASN1_TIME>?) -> UnixTime {
         var fields = unsafe tm()
         // A time that does not parse becomes the epoch: as start it says nothing, as end it says expired.
         guard let time = unsafe time, unsafe ASN1_TIME_to_tm(time, &fields) == 1 else { return UnixTime(seconds: 0) }

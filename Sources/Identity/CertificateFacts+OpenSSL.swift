@@ -38,13 +38,7 @@ extension CertificateFacts {
             guard let name = unsafe COpenSSL_sk_GENERAL_NAME_value(names, index),
                 let uri = unsafe COpenSSL_GENERAL_NAME_uri(name)
             else { continue }
-            uriNames.append(unsafe Self.bytes(of: uri))
+            uriNames.append(unsafe ASN1Octets.copy(of: uri))
         }
-    }
-
-    private static func bytes(of text: UnsafePointer<ASN1_IA5STRING>) -> [UInt8] {
-        // Safety: the string is lent by the names, which outlive this call.
-        guard let data = unsafe ASN1_STRING_get0_data(text) else { return [] }
-        return unsafe Array(UnsafeBufferPointer(start: data, count: Int(ASN1_STRING_length(text))))
     }
 }

@@ -4,6 +4,9 @@ internal import Glibc
 
 /// Reads and writes the few small files that identities live in; every failure is named by file and operation.
 enum FileAccess {
+    /// ENOENT.
+    static let noSuchFile = ENOENT
+
     /// Reads a whole file.
     ///
     /// - Parameter isSecret: the file must belong to root or this process's user and be closed to all others.

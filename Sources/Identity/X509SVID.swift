@@ -28,6 +28,13 @@ package struct X509SVID: Sendable {
         self.privateKey = privateKey
     }
 
+    /// Joins a chain and its key without any check; for tests that play a bad peer.
+    init(unchecked chain: [Certificate], privateKey: PrivateKey, id: SPIFFEID) {
+        self.id = id
+        self.chain = chain
+        self.privateKey = privateKey
+    }
+
     /// The leaf certificate.
     package var leaf: Certificate { chain[0] }
 }

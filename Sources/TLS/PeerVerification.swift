@@ -11,6 +11,7 @@ func verifyPeer(_ store: OpaquePointer?, _ argument: UnsafeMutableRawPointer?) -
         let state = unsafe MemoryBIO.state(of: OpaquePointer(raw)),
         let leaf = unsafe X509_STORE_CTX_get0_cert(store)
     else { return 0 }
+    unsafe X509_STORE_CTX_set_verify_cb(store, judgeRevocation)
     let chainVerifies = unsafe X509_verify_cert(store) == 1
     let chainError = unsafe X509_STORE_CTX_get_error(store)
     do throws(TLSError) {
@@ -28,9 +29,28 @@ func verifyPeer(_ store: OpaquePointer?, _ argument: UnsafeMutableRawPointer?) -
     }
 }
 
+/// Overrules OpenSSL where it refuses for want of a CRL and the policy of the context does not.
+private func judgeRevocation(_ verifies: CInt, _ store: OpaquePointer?) -> CInt {
+    guard verifies != 1 else { return 1 }
+    // Safety: as for verifyPeer.
+    guard let store = unsafe store,
+        let raw = unsafe X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()),
+        let state = unsafe MemoryBIO.state(of: OpaquePointer(raw)),
+        case .lists(_, let acceptsExpired, let requiresStatus) = unsafe state.pointee.context.revocation
+    else { return 0 }
+    switch unsafe X509_STORE_CTX_get_error(store) {
+    case X509_V_ERR_UNABLE_TO_GET_CRL where !requiresStatus, X509_V_ERR_CRL_HAS_EXPIRED where acceptsExpired:
+        unsafe X509_STORE_CTX_set_error(store, X509_V_OK)
+        return 1
+    default:
+        return 0
+    }
+}
+
 extension SessionState {
     /// Checks the leaf of a verified chain and whom it names; keeps the identity in `presented`.
     mutating func checkPeer(_ facts: CertificateFacts) throws(TLSError) {
+        if case .unavailable = context.revocation { throw .revocationUnknown }
         let id: SPIFFEID
         do throws(SVIDError) {
             id = try facts.leafID()

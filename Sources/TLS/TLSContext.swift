@@ -23,6 +23,7 @@ package final class TLSContext: @unchecked Sendable {
     package let bundle: TrustBundle
     /// The trust domain that `bundle` speaks for; peers of others are refused.
     package let trustDomain: TrustDomain
+    let revocation: RevocationPolicy
     let handle: OpaquePointer
 
     /// The deepest chain accepted: intermediates between a leaf and its root.
@@ -35,7 +36,7 @@ package final class TLSContext: @unchecked Sendable {
     /// - Throws: `.configuration` when OpenSSL refuses the certificate, the key or a setting; `.internalFailure`.
     package init(
         role: TLSRole, svid: X509SVID, bundle: TrustBundle, trustDomain: TrustDomain,
-        options: TLSOptions = TLSOptions()
+        revocation: RevocationPolicy = .unchecked, options: TLSOptions = TLSOptions()
     ) throws(TLSError) {
         ERR_clear_error()
         defer { ERR_clear_error() }
@@ -46,6 +47,7 @@ package final class TLSContext: @unchecked Sendable {
         self.svid = svid
         self.bundle = bundle
         self.trustDomain = trustDomain
+        self.revocation = revocation
         try configureProtocol(options)
         try configureIdentity()
         try configureVerification()
@@ -109,7 +111,14 @@ package final class TLSContext: @unchecked Sendable {
             guard unsafe X509_STORE_add_cert(store, authority.handle) == 1 else { throw .configuration }
         }
         // An intermediate in the bundle is an anchor as good as a root.
-        unsafe X509_VERIFY_PARAM_set_flags(parameters, UInt(X509_V_FLAG_PARTIAL_CHAIN))
+        var flags = X509_V_FLAG_PARTIAL_CHAIN
+        if case .lists(let set, _, _) = revocation {
+            for list in set.lists {
+                guard unsafe X509_STORE_add_crl(store, list.handle) == 1 else { throw .configuration }
+            }
+            flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL
+        }
+        unsafe X509_VERIFY_PARAM_set_flags(parameters, UInt(flags))
         unsafe X509_VERIFY_PARAM_set_depth(parameters, Self.maximumChainDepth)
         unsafe SSL_CTX_set_verify(handle, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
         unsafe SSL_CTX_set_cert_verify_callback(handle, verifyPeer, nil)

@@ -296,6 +296,14 @@ package struct TLSSession: ~Copyable {
             throw fail(error)
         }
         guard let id = unsafe state.pointee.presented else { throw fail(.noPeerCertificate) }
-        peer = PeerIdentity(id: id, serialNumber: certificate.serialNumber, notAfter: certificate.notAfter)
+        var path = [certificate.key]
+        if let chain = unsafe SSL_get0_verified_chain(ssl) {
+            // Without the leaf, and without the anchor at the end, which no CRL of ours speaks about.
+            for index in stride(from: 1, to: (unsafe COpenSSL_sk_X509_num(chain)) - 1, by: 1) {
+                guard let link = unsafe COpenSSL_sk_X509_value(chain, index) else { continue }
+                path.append(unsafe CertificateKey(of: link))
+            }
+        }
+        peer = PeerIdentity(id: id, path: path, notAfter: certificate.notAfter)
     }
 }

@@ -4,20 +4,6 @@ import Foundation
 import Identity
 import Testing
 
-/// A directory that goes with the value.
-final class TemporaryDirectory {
-    let path: String
-
-    init() throws {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("ambit-\(UUID())").path
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit {
-        do { try FileManager.default.removeItem(atPath: path) } catch { Issue.record(error) }
-    }
-}
-
 @Suite struct CertificateAuthorityTests {
     @Test("A CA is made on first start and found again, with a key only its owner reads")
     func createdOnce() throws {
@@ -75,6 +61,94 @@ final class TemporaryDirectory {
         let other = try TrustDomain("example.org")
         #expect(throws: IdentityError.trustDomainMismatch) {
             try CertificateAuthority.open(directory: directory.path, trustDomain: other, now: .now())
+        }
+    }
+
+    @Test("openssl verify accepts what is minted, and openssl x509 shows exactly the extensions of X509-SVID §4")
+    func judgedByOpenSSL() throws {
+        let directory = try TemporaryDirectory()
+        let now = UnixTime.now()
+        let authority = try CertificateAuthority.open(
+            directory: directory.path, trustDomain: .clusterLocal, now: now)
+        let id = try SPIFFEID(trustDomain: .clusterLocal, namespace: "shop", serviceAccount: "cart")
+        let svid = try authority.mint(for: id, validity: 3600, now: now)
+        try directory.write(svid.leaf.pem(), to: "leaf.pem")
+        for purpose in ["sslserver", "sslclient"] {
+            let verified = try OpenSSLTool.run(
+                ["verify", "-x509_strict", "-purpose", purpose, "-CAfile", "ca.crt", "leaf.pem"], in: directory.path)
+            #expect(verified.status == 0, "\(verified.output)")
+        }
+        let text = try OpenSSLTool.run(
+            ["x509", "-noout", "-text", "-certopt", "no_pubkey,no_sigdump", "-in", "leaf.pem"], in: directory.path
+        ).output.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: "\n")
+        #expect(text.contains("Version: 3 (0x2)"))
+        #expect(text.contains("\nSubject: \n") || text.contains("\nSubject:\n"))
+        #expect(text.contains("X509v3 Subject Alternative Name: critical\nURI:\(id)"))
+        #expect(text.contains("X509v3 Key Usage: critical\nDigital Signature\n"))
+        #expect(
+            text.contains(
+                "X509v3 Extended Key Usage:\nTLS Web Server Authentication, TLS Web Client Authentication"))
+        #expect(text.contains("X509v3 Basic Constraints: critical\nCA:FALSE"))
+        #expect(text.contains("X509v3 Authority Key Identifier:"))
+        #expect(text.components(separatedBy: "X509v3 ").count == 7)  // the heading and five extensions
+        #expect(svid.leaf.notBefore == now.advanced(bySeconds: -60))
+        #expect(svid.leaf.notAfter == now.advanced(bySeconds: 3600))
+    }
+
+    @Test("Serial numbers are random, positive and 16 octets long")
+    func serials() throws {
+        let now = UnixTime.now()
+        let root = try CertificateAuthority.makeRoot(trustDomain: .clusterLocal, now: now)
+        let authority = try CertificateAuthority(
+            trustDomain: .clusterLocal, certificates: [root.certificate], key: root.key, now: now)
+        let id = try SPIFFEID("spiffe://cluster.local/ns/a/sa/b")
+        let serials = try Set(
+            (0..<50).map { _ in try authority.mint(for: id, validity: 60, now: now).leaf.serialNumber })
+        #expect(serials.count == 50)
+        #expect(serials.allSatisfy { $0.count == 16 && $0[0] & 0x80 == 0 })
+    }
+
+    @Test("The CA mints for workloads of its own trust domain only, and never beyond its own end")
+    func limits() throws {
+        let now = UnixTime.now()
+        let root = try CertificateAuthority.makeRoot(trustDomain: .clusterLocal, now: now)
+        let authority = try CertificateAuthority(
+            trustDomain: .clusterLocal, certificates: [root.certificate], key: root.key, now: now)
+        let id = try SPIFFEID("spiffe://cluster.local/ns/a/sa/b")
+        #expect(throws: IdentityError.trustDomainMismatch) {
+            try authority.mint(for: SPIFFEID("spiffe://example.org/ns/a/sa/b"), validity: 60, now: now)
+        }
+        #expect(throws: IdentityError.svid(.noPath)) {
+            try authority.mint(for: SPIFFEID("spiffe://cluster.local"), validity: 60, now: now)
+        }
+        #expect(throws: IdentityError.validity) { try authority.mint(for: id, validity: 0, now: now) }
+        let long = try authority.mint(for: id, validity: 20 * 365 * 86_400, now: now)
+        #expect(long.leaf.notAfter == root.certificate.notAfter)
+        let later = root.certificate.notAfter.advanced(bySeconds: 1)
+        #expect(throws: IdentityError.authorityValidity) { try authority.mint(for: id, validity: 60, now: later) }
+    }
+
+    @Test("A signing request made here is valid for openssl, and its certificate binds its key")
+    func signingRequest() throws {
+        let directory = try TemporaryDirectory()
+        let now = UnixTime.now()
+        let authority = try CertificateAuthority.open(
+            directory: directory.path, trustDomain: .clusterLocal, now: now)
+        let id = try SPIFFEID("spiffe://cluster.local/ns/a/sa/b")
+        let key = try PrivateKey.generate()
+        let pem = try CertificateSigningRequest.pem(for: id, key: key)
+        try directory.write(pem, to: "request.pem")
+        let judged = try OpenSSLTool.run(
+            ["req", "-verify", "-noout", "-text", "-in", "request.pem"], in: directory.path)
+        #expect(judged.status == 0 && judged.output.contains("X509v3 Subject Alternative Name: critical"))
+        let request = try CertificateSigningRequest(pem: pem.span)
+        #expect(request.id == id)
+        let chain = try authority.mint(for: request, validity: 60, now: now)
+        let svid = try X509SVID(chain: chain, privateKey: key)
+        #expect(svid.id == id)
+        try authority.bundle.verify(chain, at: now)
+        #expect(throws: IdentityError.keyMismatch) {
+            try X509SVID(chain: chain, privateKey: PrivateKey.generate())
         }
     }
 }

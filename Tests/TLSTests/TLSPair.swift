@@ -9,12 +9,19 @@ import Identity
 struct TestMesh {
     let trustDomain: TrustDomain
     let authority: CertificateAuthority
+    let rootKey: PrivateKey
 
     init(_ name: String = "cluster.local", now: UnixTime = .now()) throws {
         trustDomain = try TrustDomain(name)
         let root = try CertificateAuthority.makeRoot(trustDomain: trustDomain, now: now)
         authority = try CertificateAuthority(
             trustDomain: trustDomain, certificates: [root.certificate], key: root.key, now: now)
+        rootKey = root.key
+    }
+
+    /// Puts `ca.crt` and `ca.key` where the `openssl` command finds them.
+    func storeAuthority(in directory: TemporaryDirectory) throws {
+        try CertificateAuthority.store(certificates: authority.certificates, key: rootKey, in: directory.path)
     }
 
     func id(_ account: String) throws -> SPIFFEID {
@@ -56,6 +63,8 @@ final class TLSPair {
 
     var clientPeer: SPIFFEID? { client.peer?.id }
     var serverPeer: SPIFFEID? { server.peer?.id }
+    var clientPath: [CertificateKey] { client.peer?.path ?? [] }
+    var serverPath: [CertificateKey] { server.peer?.path ?? [] }
     var isEstablished: Bool { client.isEstablished && server.isEstablished }
     var receivedByServer: [UInt8] { copy(of: atServer) }
     var receivedByClient: [UInt8] { copy(of: atClient) }
