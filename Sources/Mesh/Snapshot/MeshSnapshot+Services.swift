@@ -1,0 +1,80 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+package import Bytes
+
+extension MeshSnapshot {
+    /// The service that has a virtual address, as seen from a namespace.
+    ///
+    /// An exact address before a block. Of several services with one address: the one in `namespace`, else a service of
+    /// the platform, else the first. Of several blocks: one of a service in `namespace`, else the longest prefix.
+    /// Services visible to their own namespace only are skipped for others.
+    ///
+    /// - Complexity: O(number of different prefix lengths); does not allocate.
+    package func service(at address: IPAddress, seenFrom namespace: NameIndex) -> ServiceIndex? {
+        if let exact = block(address, prefixLength: address.isIPv4 ? 32 : 128),
+            let claimants = services.claimants(of: exact),
+            let best = services.best(of: claimants, for: namespace)
+        {
+            return best.service
+        }
+        let lengths = address.isIPv4 ? services.prefixLengthsIPv4 : services.prefixLengthsIPv6
+        var longest: ServiceIndex?
+        for length in lengths {
+            guard let block = block(address, prefixLength: length), let claimants = services.claimants(of: block),
+                let best = services.best(of: claimants, for: namespace)
+            else { continue }
+            if best.isOwn { return best.service }
+            if longest == nil { longest = best.service }
+        }
+        return longest
+    }
+
+    private func block(_ address: IPAddress, prefixLength: Int) -> CIDR? {
+        CIDR(address, prefixLength: prefixLength)
+    }
+
+    /// The service of a hostname, as seen from a namespace; ties as for `service(at:seenFrom:)`.
+    ///
+    /// - Parameter hostname: compared without regard to ASCII case.
+    package func service(hostname: String, seenFrom namespace: NameIndex) -> ServiceIndex? {
+        guard let claimants = services.claimants(ofHostname: hostname.asciiLowercased) else { return nil }
+        return services.best(of: claimants, for: namespace)?.service
+    }
+
+    /// The port on an endpoint for a port of its service: the endpoint's own mapping, else the service's.
+    ///
+    /// - Parameter endpoint: nil when the workload is no endpoint of the service.
+    /// - Returns: nil when neither says.
+    package func targetPort(of port: UInt16, service: ServiceIndex, endpoint: EndpointRecord?) -> UInt16? {
+        if let endpoint {
+            for position in endpoint.ports.positions where services.portMappings[position].servicePort == port {
+                return services.portMappings[position].targetPort
+            }
+        }
+        for position in services.records[service.position].ports.positions
+        where services.ports[position].servicePort == port {
+            return services.ports[position].targetPort
+        }
+        return nil
+    }
+
+    /// The endpoint that a workload is of a service, ready or not; nil when it is none.
+    ///
+    /// - Complexity: O(number of the service's endpoints).
+    package func endpoint(of service: ServiceIndex, for workload: WorkloadIndex) -> EndpointRecord? {
+        for position in services.records[service.position].endpoints.positions
+        where services.endpoints[position].workload == workload {
+            return services.endpoints[position]
+        }
+        return nil
+    }
+}
+
+extension String {
+    /// The text with ASCII letters in lower case; allocates only when there is an upper-case one.
+    var asciiLowercased: String {
+        guard utf8.contains(where: { $0 >= 0x41 && $0 <= 0x5A }) else { return self }
+        return String(decoding: utf8.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// A service as decisions see it: numbers only.
+package struct ServiceRecord: Sendable {
+    /// The object's name.
+    package let name: NameIndex
+    /// The object's namespace.
+    package let namespace: NameIndex
+    /// The hostname, in lower case.
+    package let hostname: NameIndex
+    /// Its ports, ascending, in `ServiceTable.ports`.
+    package let ports: IndexRange
+    /// All its endpoints, in `ServiceTable.endpoints`: first those that take connections, then the others.
+    package let endpoints: IndexRange
+    /// How many endpoints, from the first, take connections.
+    package let eligibleCount: UInt32
+    /// Whether capacities of its endpoints differ.
+    package let isWeighted: Bool
+    /// What to do with the preference.
+    package let mode: LoadBalancing.Mode
+    /// The preferred scopes, in `ServiceTable.scopes`; eligible endpoints are sorted by what they say of these.
+    package let scopes: IndexRange
+    /// Which addresses of endpoints it uses.
+    package let ipFamilies: IPFamilies
+    /// Who may use it.
+    package let visibility: ServiceVisibility
+    /// Whether it comes from the platform.
+    package let isCanonical: Bool
+    /// Why it has the waypoint it has.
+    package let waypointStatus: WaypointStatus
+    /// The waypoint that traffic addressed to it goes through.
+    package let waypoint: WaypointIndex?
+    /// SPIFFE IDs that may answer for it besides those of its workloads, in `ServiceTable.subjectAltNames`.
+    package let subjectAltNames: IndexRange
+}
+
+/// One port of a service.
+package struct ServicePortRecord: Sendable {
+    /// The port's name.
+    package let name: NameIndex
+    /// The port clients connect to.
+    package let servicePort: UInt16
+    /// The port on the workload; nil when each endpoint says.
+    package let targetPort: UInt16?
+}
+
+/// A workload behind a service.
+package struct EndpointRecord: Sendable {
+    /// The workload.
+    package let workload: WorkloadIndex
+    /// Its own port mappings, ascending by service port, in `ServiceTable.portMappings`.
+    package let ports: IndexRange
+    /// The sum of the capacities of the service's endpoints up to this one.
+    package let cumulativeCapacity: UInt64
+}
+
+/// The port on a workload for a port of a service.
+package struct PortMapping: Hashable, Sendable {
+    /// The port clients connect to.
+    package let servicePort: UInt16
+    /// The port on the workload.
+    package let targetPort: UInt16
+}
+
+/// A waypoint as decisions see it: numbers only.
+package struct WaypointRecord: Sendable {
+    /// Where its proxies are found.
+    package enum Destination: Sendable {
+        /// Behind a service.
+        case service(ServiceIndex)
+        /// At an address of one workload.
+        case workload(WorkloadIndex)
+        /// Nowhere in the mesh.
+        case unresolved
+    }
+
+    /// The Gateway's namespace.
+    package let namespace: NameIndex
+    /// The Gateway's name.
+    package let name: NameIndex
+    /// Where its proxies are found.
+    package let destination: Destination
+    /// The port they take HBONE on.
+    package let hbonePort: UInt16
+}
