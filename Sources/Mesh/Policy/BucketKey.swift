@@ -87,6 +87,15 @@ package struct BucketKey: Sendable {
         return key.state
     }
 
+    /// As `serviceAccount(_:)` of the two joined by `/`.
+    package static func serviceAccount(namespace: Span<UInt8>, name: Span<UInt8>) -> UInt64 {
+        var key = BucketKey(kind: 3)
+        key.add(namespace)
+        key.add(Self.slash)
+        key.add(name)
+        return key.state
+    }
+
     /// Of a port.
     package static func destinationPort(_ port: UInt16) -> UInt64 {
         var key = BucketKey(kind: 4)

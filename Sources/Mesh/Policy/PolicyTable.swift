@@ -137,6 +137,16 @@ package struct RuleSetRecord: Sendable {
     package let allow: RuleIndexRecord
     /// The rules whose match would permit.
     package let dryRunAllow: RuleIndexRecord
+
+    /// The rules of one outcome.
+    package subscript(outcome: PolicyOutcome) -> RuleIndexRecord {
+        switch outcome {
+        case .deny: deny
+        case .dryRunDeny: dryRunDeny
+        case .allow: allow
+        case .dryRunAllow: dryRunAllow
+        }
+    }
 }
 
 /// Rules of one outcome, found by what they ask of a connection.
