@@ -43,6 +43,8 @@
 
 static inline int CLinux_setns(int fd, int type) { return (int)syscall(SYS_setns, fd, type); }
 static inline int CLinux_unshare(int flags) { return (int)syscall(SYS_unshare, flags); }
+static inline int CLinux_capget(void *header, void *sets) { return (int)syscall(SYS_capget, header, sets); }
+static inline int CLinux_capset(void *header, void *sets) { return (int)syscall(SYS_capset, header, sets); }
 static inline int CLinux_namespace_type(int fd) { return ioctl(fd, NS_GET_NSTYPE); }
 static inline int CLinux_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) {
     return (int)syscall(SYS_accept4, fd, address, length, flags);

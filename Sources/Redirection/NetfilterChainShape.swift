@@ -10,7 +10,8 @@ struct NetfilterChainShape: Hashable {
     let type: String
     /// NF_INET_PRE_ROUTING or NF_INET_LOCAL_OUT (linux/netfilter.h).
     let hook: UInt32
-    /// Position among the chains of the hook: mangle -150, dstnat -100 (linux/netfilter_ipv4.h, enum nf_ip_hook_priorities).
+    /// Position among the chains of the hook: raw -300, mangle -150, dstnat -100
+    /// (linux/netfilter_ipv4.h, enum nf_ip_hook_priorities).
     let priority: Int32
     /// What happens to packets that no rule decides: NF_ACCEPT.
     let policy: UInt32
@@ -19,6 +20,7 @@ struct NetfilterChainShape: Hashable {
     init(_ chain: RedirectionPlan.Chain) {
         policy = UInt32(NF_ACCEPT)
         switch chain {
+        case .zoneOutput: (type, hook, priority) = ("filter", UInt32(NF_INET_LOCAL_OUT.rawValue), -300)
         case .markPrerouting: (type, hook, priority) = ("filter", UInt32(NF_INET_PRE_ROUTING.rawValue), -150)
         case .markOutput: (type, hook, priority) = ("route", UInt32(NF_INET_LOCAL_OUT.rawValue), -150)
         case .redirectPrerouting: (type, hook, priority) = ("nat", UInt32(NF_INET_PRE_ROUTING.rawValue), -100)

@@ -28,6 +28,11 @@ struct NetfilterExpression: ~Copyable {
         unsafe nftnl_expr_set_u32(pointer, UInt16(attribute), value)
     }
 
+    /// Sets a number of one octet: a direction.
+    func set(_ attribute: Int, octet: UInt8) {
+        unsafe nftnl_expr_set_u8(pointer, UInt16(attribute), octet)
+    }
+
     /// Sets data as it will lie in a register.
     func set(_ attribute: Int, _ octets: [UInt8]) {
         // Safety: the library copies the octets during the call; it holds up to 64, none here is longer than 16.

@@ -116,8 +116,16 @@ extension NetfilterRule {
             try load(meta: NFT_META_OIFNAME)
             // The whole field of 16 octets (IFNAMSIZ): a shorter comparison would match any device lo*.
             try compare(NFT_CMP_EQ, Array("lo".utf8) + Array(repeating: 0, count: Int(IFNAMSIZ) - 2))
-        case .destinationPort(let port): try addPort(port, NFT_CMP_EQ)
-        case .destinationPortOtherThan(let port): try addPort(port, NFT_CMP_NEQ)
+        case .destinationPorts(let ports):
+            try loadDestinationPort()
+            if ports.count == 1 {
+                try compare(NFT_CMP_EQ, ports.lowerBound.networkOctets)
+            } else {
+                try compare(within: ports)
+            }
+        case .destinationPortOtherThan(let port):
+            try loadDestinationPort()
+            try compare(NFT_CMP_NEQ, port.networkOctets)
         case .packetMark(let mark): try addMark(mark, NFT_CMP_EQ)
         case .packetMarkOtherThan(let mark): try addMark(mark, NFT_CMP_NEQ)
         case .connectionMark(let mark):
@@ -145,6 +153,7 @@ extension NetfilterRule {
                 // NF_NAT_RANGE_PROTO_SPECIFIED (linux/netfilter/nf_nat.h): the port is given.
                 expression.set(NFTNL_EXPR_REDIR_FLAGS, 2)
             }
+        case .setOriginalConnectionZone(let zone): try addOriginalConnectionZone(zone)
         case .setConnectionMark(let mark):
             try loadConnectionMark()
             try mask((~mark.mask).octets, xor: mark.value.octets)
@@ -161,11 +170,23 @@ extension NetfilterRule {
         }
     }
 
+    private func addOriginalConnectionZone(_ zone: UInt16) throws(RedirectionError) {
+        try add("immediate") { expression in
+            expression.set(NFTNL_EXPR_IMM_DREG, Self.register)
+            expression.set(NFTNL_EXPR_IMM_DATA, zone.octets)
+        }
+        try add("ct") { expression in
+            expression.set(NFTNL_EXPR_CT_KEY, UInt32(NFT_CT_ZONE.rawValue))
+            expression.set(NFTNL_EXPR_CT_SREG, Self.register)
+            // IP_CT_DIR_ORIGINAL (linux/netfilter/nf_conntrack_tuple_common.h).
+            expression.set(NFTNL_EXPR_CT_DIR, octet: 0)
+        }
+    }
+
     // Offsets of the addresses: RFC 791 §3.1 (12 and 16), RFC 8200 §3 (8 and 24).
     private func add(_ block: CIDR, isSource: Bool, _ operation: nft_cmp_ops) throws(RedirectionError) {
         let isIPv4 = block.network.isIPv4
         let length = isIPv4 ? 4 : 16
-        guard block.prefixLength > 0 else { return }
         let offset = isIPv4 ? (isSource ? 12 : 16) : (isSource ? 8 : 24)
         try load(NFT_PAYLOAD_NETWORK_HEADER, offset: offset, length: length)
         if block.prefixLength < 8 * length {
@@ -178,9 +199,8 @@ extension NetfilterRule {
     }
 
     // Offset of the destination port: RFC 9293 §3.1.
-    private func addPort(_ port: UInt16, _ operation: nft_cmp_ops) throws(RedirectionError) {
+    private func loadDestinationPort() throws(RedirectionError) {
         try load(NFT_PAYLOAD_TRANSPORT_HEADER, offset: 2, length: 2)
-        try compare(operation, port.networkOctets)
     }
 
     private func addMark(_ mark: FirewallMark, _ operation: nft_cmp_ops) throws(RedirectionError) {
@@ -227,6 +247,15 @@ extension NetfilterRule {
             expression.set(NFTNL_EXPR_CMP_SREG, Self.register)
             expression.set(NFTNL_EXPR_CMP_OP, UInt32(operation.rawValue))
             expression.set(NFTNL_EXPR_CMP_DATA, octets)
+        }
+    }
+
+    private func compare(within ports: ClosedRange<UInt16>) throws(RedirectionError) {
+        try add("range") { expression in
+            expression.set(NFTNL_EXPR_RANGE_SREG, Self.register)
+            expression.set(NFTNL_EXPR_RANGE_OP, UInt32(NFT_RANGE_EQ.rawValue))
+            expression.set(NFTNL_EXPR_RANGE_FROM_DATA, ports.lowerBound.networkOctets)
+            expression.set(NFTNL_EXPR_RANGE_TO_DATA, ports.upperBound.networkOctets)
         }
     }
 

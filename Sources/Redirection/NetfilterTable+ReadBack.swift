@@ -7,7 +7,7 @@ internal import Glibc
 extension NetfilterTable {
     /// In what the table differs from `plan`; counters do not count.
     func differences(from plan: RedirectionPlan) throws(RedirectionError) -> [RedirectionDifference] {
-        guard let flags = try tableFlags() else { return [.tableMissing] }
+        guard let flags = try flags() else { return [.tableMissing] }
         var differences: [RedirectionDifference] = []
         // NFT_TABLE_F_DORMANT (linux/netfilter/nf_tables.h).
         if flags & 1 != 0 { differences.append(.tableDormant) }
@@ -35,8 +35,8 @@ extension NetfilterTable {
         return differences
     }
 
-    /// The flags of the table, or nil when there is none.
-    private func tableFlags() throws(RedirectionError) -> UInt32? {
+    /// The flags of the table, or nil when there is none, as where the kernel has no nftables at all.
+    func flags() throws(RedirectionError) -> UInt32? {
         var request = NetlinkRequest()
         try request.appendTable(NFT_MSG_GETTABLE, flags: 0)
         var flags: UInt32?

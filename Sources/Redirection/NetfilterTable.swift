@@ -15,35 +15,37 @@ struct NetfilterTable: ~Copyable {
         socket = try NetlinkSocket(family: NETLINK_NETFILTER)
     }
 
-    /// Makes the table hold exactly the rules of `plan`.
+    /// Makes the table hold exactly the rules of `plan`, in one transaction.
     ///
-    /// Adding the table before deleting it makes the deletion succeed also when there was none; the kernel shows other
-    /// readers and packets only the end of the transaction.
+    /// Where there is no table yet, nothing is deleted: after a transaction that deletes, closing the socket waits until
+    /// no packet can be in the old rules any more (two RCU grace periods), which takes ten times as long as all the rest.
     func replace(with plan: RedirectionPlan) throws(RedirectionError) {
-        var request = try Self.batchDeletingTable()
-        try request.appendTable(NFT_MSG_NEWTABLE, flags: NLM_F_CREATE)
-        for chain in RedirectionPlan.Chain.allCases { try request.append(chain) }
-        for chain in RedirectionPlan.Chain.allCases {
-            for (position, rule) in plan.rules(of: chain).enumerated() {
-                let rule = try NetfilterRule.encoding(rule, in: chain)
-                try request.append(rule, .rule(chain, position: position))
+        if try flags() == nil {
+            var request = try Self.batch()
+            try request.appendTable(NFT_MSG_NEWTABLE, flags: NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK)
+            try request.append(plan)
+            do throws(RedirectionError) { return try commit(&request) } catch .refused(.table, errno: EEXIST, _) {
+                // Somebody was faster: replace theirs.
             }
         }
+        var request = try Self.batch()
+        try request.appendTableDeletion()
+        try request.appendTable(NFT_MSG_NEWTABLE, flags: NLM_F_CREATE)
+        try request.append(plan)
         try commit(&request)
     }
 
     /// Removes the table; succeeds when there is none.
     func remove() throws(RedirectionError) {
-        var request = try Self.batchDeletingTable()
+        guard try flags() != nil else { return }
+        var request = try Self.batch()
+        try request.appendTableDeletion()
         try commit(&request)
     }
 
-    private static func batchDeletingTable() throws(RedirectionError) -> NetlinkRequest {
+    private static func batch() throws(RedirectionError) -> NetlinkRequest {
         var request = NetlinkRequest()
         try unsafe request.append(.commit) { place, sequence in unsafe nftnl_batch_begin(place, sequence) }
-        try request.appendTable(NFT_MSG_NEWTABLE, flags: NLM_F_CREATE)
-        // The one confirmation: it comes only when the whole batch went through.
-        try request.appendTable(NFT_MSG_DELTABLE, flags: NLM_F_ACK)
         return request
     }
 
@@ -54,11 +56,28 @@ struct NetfilterTable: ~Copyable {
         if let refusal = answers.first(where: { $0.errno != 0 }) {
             throw RedirectionError(refusal.step, errno: refusal.errno, message: refusal.message)
         }
+        // One message asks for a confirmation, which comes only when the whole batch went through.
         guard !answers.isEmpty else { throw .unexpectedAnswer(.commit) }
     }
 }
 
 extension NetlinkRequest {
+    /// Adds messages that delete our table and cannot fail because it is absent: it is added first.
+    fileprivate mutating func appendTableDeletion() throws(RedirectionError) {
+        try appendTable(NFT_MSG_NEWTABLE, flags: NLM_F_CREATE)
+        try appendTable(NFT_MSG_DELTABLE, flags: NLM_F_ACK)
+    }
+
+    fileprivate mutating func append(_ plan: RedirectionPlan) throws(RedirectionError) {
+        for chain in RedirectionPlan.Chain.allCases { try append(chain) }
+        for chain in RedirectionPlan.Chain.allCases {
+            for (position, rule) in plan.rules(of: chain).enumerated() {
+                let encoded = try NetfilterRule.encoding(rule, in: chain)
+                try append(encoded, .rule(chain, position: position))
+            }
+        }
+    }
+
     /// Adds a message about our table.
     mutating func appendTable(_ type: nf_tables_msg_types, flags: CInt) throws(RedirectionError) {
         try unsafe append(.table) { place, sequence in

@@ -51,9 +51,7 @@ package struct PodRedirection: ~Copyable, Sendable {
     package func remove(_ plan: RedirectionPlan, in namespace: borrowing NetworkNamespace) throws(RedirectionError) {
         let kernel = try connect(to: namespace)
         try retrying { () throws(RedirectionError) in
-            do throws(RedirectionError) { try kernel.table.remove() } catch .unsupported {
-                // Without nftables in the kernel there is no table either.
-            }
+            try kernel.table.remove()
         }
         try retrying { () throws(RedirectionError) in
             try kernel.routing.remove(plan, by: try kernel.routing.loopback())

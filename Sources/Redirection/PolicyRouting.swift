@@ -23,7 +23,7 @@ struct PolicyRouting: ~Copyable {
     }
 
     /// DEVCONF_DISABLE_IPV6 (linux/ipv6.h, which cannot be included beside the C library's headers).
-    private static var disableIPv6Index: Int { 23 }
+    private static var disableIPv6Index: Int { 26 }
     private let socket: NetlinkSocket
 
     /// Opens a socket in the calling thread's network namespace.

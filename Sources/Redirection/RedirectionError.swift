@@ -40,6 +40,8 @@ package enum RedirectionError: Error, Hashable, Sendable {
         case redirect
         /// Connection marks: CONFIG_NFT_CT.
         case connectionTracking
+        /// Connection tracking zones: CONFIG_NF_CONNTRACK_ZONES.
+        case connectionZones
         /// Policy routing: CONFIG_IP_MULTIPLE_TABLES or CONFIG_IPV6_MULTIPLE_TABLES.
         case policyRouting(AddressFamily)
     }
@@ -89,15 +91,16 @@ extension RedirectionError {
     /// (nf_tables_api.c); EOPNOTSUPP from the batch that nobody serves nftables (nfnetlink.c).
     init(_ step: Step, errno code: CInt, message: KernelMessage) {
         switch (step, code) {
-        case (_, EPERM), (_, EACCES): self = .notPermitted(step)
+        case (_, EPERM): self = .notPermitted(step)
         case (.commit, EOPNOTSUPP): self = .unsupported(.nftables)
         case (.table, EAFNOSUPPORT), (.table, EOPNOTSUPP): self = .unsupported(.inetTables)
         case (.chain, ENOENT), (.chain, EOPNOTSUPP): self = .unsupported(.nat)
         case (.rule(let chain, _), ENOENT):
             switch chain {
-            case .markPrerouting, .markOutput: self = .unsupported(.connectionTracking)
+            case .zoneOutput, .markPrerouting, .markOutput: self = .unsupported(.connectionTracking)
             case .redirectPrerouting, .redirectOutput: self = .unsupported(.redirect)
             }
+        case (.rule(.zoneOutput, _), EOPNOTSUPP): self = .unsupported(.connectionZones)
         case (.routeRule(let family), EOPNOTSUPP), (.routeRule(let family), EAFNOSUPPORT):
             self = .unsupported(.policyRouting(family))
         default: self = .refused(step, errno: code, message)
@@ -155,6 +158,7 @@ extension RedirectionError.KernelFeature: CustomStringConvertible {
         case .nat: "address translation in inet tables (Linux 5.2): load the module nft_chain_nat"
         case .redirect: "redirection: load the module nft_redir"
         case .connectionTracking: "connection marks: load the modules nft_ct and nf_conntrack"
+        case .connectionZones: "connection tracking zones: CONFIG_NF_CONNTRACK_ZONES"
         case .policyRouting(.ipv4): "policy routing: CONFIG_IP_MULTIPLE_TABLES"
         case .policyRouting(.ipv6): "policy routing for IPv6: CONFIG_IPV6_MULTIPLE_TABLES"
         }

@@ -23,16 +23,18 @@ package struct RedirectionOptions: Hashable, Sendable {
     package var packetMark = FirewallMark.tunnelPackets
     /// The mark of connections whose replies return to the tunnel though they are addressed to the client.
     package var connectionMark = FirewallMark.tunnelConnections
+    /// The connection tracking zone of the tunnel's connections to the application (own choice; others use 0).
+    package var connectionZone: UInt16 = 1
     /// The routing table that delivers marked replies locally.
     package var routeTable: UInt32 = 100
     /// The preference of the rule that selects that table: before main (32766), after local (0).
     package var routeRulePreference: UInt32 = 32764
     /// Destination ports of inbound connections that are not captured.
-    package var excludedInboundPorts: [UInt16] = []
+    package var excludedInboundPorts: [ClosedRange<UInt16>] = []
     /// Source blocks of inbound connections that are not captured.
     package var excludedInboundCIDRs: [CIDR] = []
     /// Destination ports of outbound connections that are not captured.
-    package var excludedOutboundPorts: [UInt16] = []
+    package var excludedOutboundPorts: [ClosedRange<UInt16>] = []
     /// Destination blocks of outbound connections that are not captured.
     package var excludedOutboundCIDRs: [CIDR] = []
     /// Whether plaintext inbound connections are captured; without it they reach the application unchecked.

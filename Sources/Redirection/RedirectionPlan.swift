@@ -9,6 +9,9 @@ internal import Bytes
 package struct RedirectionPlan: Hashable, Sendable {
     /// A base chain of the table, with its fixed place in the kernel (linux/netfilter.h, priorities of nft(8)).
     package enum Chain: String, CaseIterable, Hashable, Sendable {
+        /// Keeps the tunnel's connections to the application apart from their clients' own, which may use the same
+        /// addresses and ports: filter, hook output, priority raw (-300), before connections are looked up.
+        case zoneOutput = "zone-output"
         /// Marks connections whose packets the tunnel sent: filter, hook prerouting, priority mangle (-150).
         case markPrerouting = "mark-prerouting"
         /// Gives the replies of those the mark that routes them back: route, hook output, priority mangle (-150).
@@ -28,6 +31,8 @@ package struct RedirectionPlan: Hashable, Sendable {
     package let routeTable: UInt32
     /// The preference of the rule that selects the table.
     package let routeRulePreference: UInt32
+    /// How many entries of the exclusion lists were left out because a list was too long: worth a warning.
+    package let ignoredExclusions: Int
     private let rulesByChain: [Chain: [RedirectionRule]]
 
     /// The rules of a chain, in order.
@@ -41,7 +46,15 @@ package struct RedirectionPlan: Hashable, Sendable {
         connectionMark = options.connectionMark
         routeTable = options.routeTable
         routeRulePreference = options.routeRulePreference
+        ignoredExclusions =
+            Self.excess(options.excludedInboundPorts) + Self.excess(options.excludedInboundCIDRs)
+            + Self.excess(options.excludedOutboundPorts) + Self.excess(options.excludedOutboundCIDRs)
         rulesByChain = [
+            .zoneOutput: [
+                RedirectionRule(
+                    .leavesByLoopback, .transport(.tcp), .packetMark(options.packetMark),
+                    then: .setOriginalConnectionZone(options.connectionZone))
+            ],
             .markPrerouting: [
                 RedirectionRule(.packetMark(options.packetMark), then: .setConnectionMark(options.connectionMark))
             ],
@@ -57,7 +70,8 @@ package struct RedirectionPlan: Hashable, Sendable {
         connectionMark = plan.connectionMark
         routeTable = plan.routeTable
         routeRulePreference = plan.routeRulePreference
-        rulesByChain = plan.rulesByChain.filter { $0.key == .markPrerouting || $0.key == .markOutput }
+        ignoredExclusions = 0
+        rulesByChain = plan.rulesByChain.filter { $0.key != .redirectPrerouting && $0.key != .redirectOutput }
     }
 
     /// The plan of a pod that leaves: nothing new is captured, what is captured already keeps working.
@@ -74,10 +88,11 @@ package struct RedirectionPlan: Hashable, Sendable {
             }
         }
         rules += limited(options.excludedInboundPorts).map {
-            RedirectionRule(.transport(.tcp), .destinationPort($0), then: .accept)
+            RedirectionRule(.transport(.tcp), .destinationPorts($0), then: .accept)
         }
         rules += limited(options.excludedInboundCIDRs).map {
-            RedirectionRule(.family(AddressFamily($0)), .source($0), .transport(.tcp), then: .accept)
+            RedirectionRule(
+                .family(AddressFamily($0)), $0.prefixLength > 0 ? .source($0) : nil, .transport(.tcp), then: .accept)
         }
         rules += AddressFamily.allCases.map {
             RedirectionRule(
@@ -102,10 +117,12 @@ package struct RedirectionPlan: Hashable, Sendable {
             RedirectionRule(.family($0), .destinationOutside($0.loopback), .leavesByLoopback, then: .accept)
         }
         rules += limited(options.excludedOutboundPorts).map {
-            RedirectionRule(.transport(.tcp), .destinationPort($0), then: .accept)
+            RedirectionRule(.transport(.tcp), .destinationPorts($0), then: .accept)
         }
         rules += limited(options.excludedOutboundCIDRs).map {
-            RedirectionRule(.family(AddressFamily($0)), .destination($0), .transport(.tcp), then: .accept)
+            RedirectionRule(
+                .family(AddressFamily($0)), $0.prefixLength > 0 ? .destination($0) : nil, .transport(.tcp),
+                then: .accept)
         }
         rules += AddressFamily.allCases.map {
             RedirectionRule(
@@ -115,9 +132,17 @@ package struct RedirectionPlan: Hashable, Sendable {
         return rules
     }
 
-    private static func limited<Entry: Hashable>(_ entries: [Entry]) -> [Entry] {
+    private static func limited<Entry: Hashable>(_ entries: [Entry]) -> ArraySlice<Entry> {
+        distinct(entries).prefix(RedirectionOptions.maximumExclusions)
+    }
+
+    private static func excess(_ entries: [some Hashable]) -> Int {
+        max(0, distinct(entries).count - RedirectionOptions.maximumExclusions)
+    }
+
+    private static func distinct<Entry: Hashable>(_ entries: [Entry]) -> [Entry] {
         var seen: Set<Entry> = []
-        return Array(entries.filter { seen.insert($0).inserted }.prefix(RedirectionOptions.maximumExclusions))
+        return entries.filter { seen.insert($0).inserted }
     }
 }
 

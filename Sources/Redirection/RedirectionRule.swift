@@ -25,8 +25,8 @@ package struct RedirectionRule: Hashable, Sendable {
         case leavesByLoopback
         /// The packet is of this transport protocol.
         case transport(Transport)
-        /// The destination port is this one; the transport must be known.
-        case destinationPort(UInt16)
+        /// The destination port lies in the range; the transport must be known.
+        case destinationPorts(ClosedRange<UInt16>)
         /// The destination port is another one; the transport must be known.
         case destinationPortOtherThan(UInt16)
         /// The packet carries the mark.
@@ -47,6 +47,8 @@ package struct RedirectionRule: Hashable, Sendable {
         case setConnectionMark(FirewallMark)
         /// Give the packet the whole mark of its connection.
         case restorePacketMark
+        /// Look the connection up in this zone if the packet goes its first direction, in zone 0 if it is a reply.
+        case setOriginalConnectionZone(UInt16)
     }
 
     /// The conditions, cheapest first where the order is free.
@@ -54,9 +56,9 @@ package struct RedirectionRule: Hashable, Sendable {
     /// The action.
     package let statement: Statement
 
-    /// Puts the two together.
-    package init(_ matches: Match..., then statement: Statement) {
-        self.matches = matches
+    /// Puts the two together; conditions that are nil are left out.
+    package init(_ matches: Match?..., then statement: Statement) {
+        self.matches = matches.compactMap(\.self)
         self.statement = statement
     }
 }
@@ -76,7 +78,8 @@ extension RedirectionRule: CustomStringConvertible {
         case .destinationOutside(let block): "\(header(block)) daddr != \(text(block))"
         case .leavesByLoopback: "oifname \"lo\""
         case .transport(.tcp): "meta l4proto tcp"
-        case .destinationPort(let port): "th dport \(port)"
+        case .destinationPorts(let ports):
+            "th dport \(ports.lowerBound)" + (ports.count == 1 ? "" : "-\(ports.upperBound)")
         case .destinationPortOtherThan(let port): "th dport != \(port)"
         case .packetMark(let mark): "meta mark & \(hex(mark.mask)) == \(hex(mark.value))"
         case .packetMarkOtherThan(let mark): "meta mark & \(hex(mark.mask)) != \(hex(mark.value))"
@@ -90,6 +93,7 @@ extension RedirectionRule: CustomStringConvertible {
         case .redirect(let port): "redirect to :\(port)"
         case .setConnectionMark(let mark): "ct mark set ct mark & \(hex(~mark.mask)) ^ \(hex(mark.value))"
         case .restorePacketMark: "meta mark set ct mark"
+        case .setOriginalConnectionZone(let zone): "ct original zone set \(zone)"
         }
     }
 

@@ -123,9 +123,10 @@ struct CaptureTests {
     @Test(
         "issue 2: excluded outbound connections reach their destination, their neighbours are captured",
         arguments: [
-            (TestPod.clientV4, 5432, true),  // the port
-            (TestPod.clientV6, 5432, true),  // the port, IPv6
-            (TestPod.clientV4, 5433, false),  // the next port
+            (TestPod.clientV4, 5432, true),  // the last port of a range
+            (TestPod.clientV6, 5434, true),  // the first port of a range, IPv6
+            (TestPod.clientV4, 22, true),  // a single port
+            (TestPod.clientV4, 5433, false),  // between two ranges
             (TestPod.probeV4, 80, true),  // the block 169.254.0.0/17
             (TestPod.clientV6, 80, true),  // the block fd00:99::/61
             (TestPod.clientV4, 80, false),  // no block
@@ -133,7 +134,7 @@ struct CaptureTests {
     func excludedOutbound(address: IPAddress, port: UInt16, isExcluded: Bool) throws {
         let pod = try Self.pod {
             $0.exemptsProbes = false
-            $0.excludedOutboundPorts = [22, 5432]
+            $0.excludedOutboundPorts = [22...22, 5430...5432, 5434...5440]
             $0.excludedOutboundCIDRs = [CIDR("192.0.2.0/24"), CIDR("169.254.0.0/17"), CIDR("fd00:99::/61")].compactMap(
                 \.self)
         }
@@ -157,7 +158,7 @@ struct CaptureTests {
     func excludedInbound(address: IPAddress, port: UInt16, source: IPAddress, isExcluded: Bool) throws {
         let pod = try Self.pod {
             $0.exemptsProbes = false
-            $0.excludedInboundPorts = [9090]
+            $0.excludedInboundPorts = [9090...9090]
             $0.excludedInboundCIDRs = [CIDR("169.254.7.0/25"), CIDR(only: TestPod.probeV6)].compactMap(\.self)
         }
         let application = try pod.inPod { try TestSocket.listening(on: port) }
@@ -169,9 +170,13 @@ struct CaptureTests {
 
     @Test(
         "design §5: the application sees the client's address, and its replies come back to the tunnel",
-        arguments: [(TestPod.podV4, TestPod.clientV4), (TestPod.podV6, TestPod.clientV6)])
-    func sourceIsPreserved(addresses: (pod: IPAddress, client: IPAddress)) throws {
+        arguments: [(TestPod.podV4, TestPod.clientV4), (TestPod.podV6, TestPod.clientV6)], [0, 1, 2])
+    func sourceIsPreserved(addresses: (pod: IPAddress, client: IPAddress), reversePathFilter: Int) throws {
         let pod = try Self.pod()
+        try pod.inPod {
+            try Shell.run(
+                "for i in all lo eth0; do echo \(reversePathFilter) > /proc/sys/net/ipv4/conf/$i/rp_filter; done")
+        }
         let application = try pod.inPod { try TestSocket.listening(on: 8080) }
         let tunnel = try pod.inPod {
             try TestSocket.connected(to: addresses.pod, 8080, mark: 0x539, from: addresses.client)
@@ -182,6 +187,29 @@ struct CaptureTests {
         #expect(try accepted.receive() == "request")
         try accepted.send("reply")
         #expect(try tunnel.receive() == "reply")
+    }
+
+    @Test(
+        "design §5: the client's port may come up again for the tunnel's connection with the client's address",
+        arguments: [(TestPod.podV4, TestPod.clientV4), (TestPod.podV6, TestPod.clientV6)])
+    func samePort(addresses: (pod: IPAddress, client: IPAddress)) throws {
+        let pod = try Self.pod()
+        let application = try pod.inPod { try TestSocket.listening(on: 8080) }
+        let inbound = try pod.inPod { try TestSocket.listening(on: 15006, mark: 0x539) }
+        let client = try pod.inClient { try TestSocket.connected(to: addresses.pod, 8080) }
+        let captured = try inbound.accept()
+        let port = try client.local.port
+        let tunnel = try pod.inPod {
+            try Shell.run("echo \(port) \(port) > /proc/sys/net/ipv4/ip_local_port_range")
+            return try TestSocket.connected(to: addresses.pod, 8080, mark: 0x539, from: addresses.client)
+        }
+        let accepted = try application.accept()
+        #expect(try accepted.peer == client.local)
+        try client.send("request")
+        try tunnel.send(captured.receive())
+        try accepted.send("reply to \(accepted.receive())")
+        try captured.send(tunnel.receive())
+        #expect(try client.receive() == "reply to request")
     }
 
     @Test("issue 2: live captured connections survive new rules and the draining plan, which captures nothing new")
