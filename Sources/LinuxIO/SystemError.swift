@@ -40,6 +40,9 @@ package struct SystemError: Error, Sendable, CustomStringConvertible {
     /// Another socket has the address.
     package var isAddressInUse: Bool { number == EADDRINUSE }
 
+    /// The host has no such address, or no such address family.
+    package var isAddressUnavailable: Bool { number == EADDRNOTAVAIL || number == EAFNOSUPPORT }
+
     package var description: String {
         // Safety: the C library returns a constant string, or none for a number it does not know.
         guard let text = unsafe CLinux_strerrordesc(number) else { return "\(call): errno \(number)" }
