@@ -7,10 +7,15 @@ internal import Bytes
 struct FloodLedger {
     private var resets: TokenBucket
     private var glitches: TokenBucket
+    private var smallData: TokenBucket
+    private let smallDataThreshold: Int
 
     init(configuration: HTTP2Configuration, now: MonotonicTime) {
         resets = TokenBucket(burst: configuration.resetBurst, perSecond: configuration.resetsPerSecond, now: now)
         glitches = TokenBucket(burst: configuration.glitchBurst, perSecond: configuration.glitchesPerSecond, now: now)
+        smallData = TokenBucket(
+            burst: configuration.smallDataBurst, perSecond: configuration.smallDataPerSecond, now: now)
+        smallDataThreshold = configuration.smallDataThreshold
     }
 
     /// A stream ended by reset before it was answered (CVE-2023-44487, CVE-2025-8671).
@@ -23,7 +28,16 @@ struct FloodLedger {
         if !glitches.take(now: now) { throw .tooManyGlitches }
     }
 
-    /// A frame that was of use pays for `count` of the other kind.
+    /// A DATA frame with `count` octets of payload, which is of use when it is not small.
+    mutating func countData(_ count: Int, now: MonotonicTime) throws(HTTP2Error) {
+        if count < smallDataThreshold {
+            if !smallData.take(now: now) { throw .tooManySmallFrames }
+        } else {
+            glitches.payBack(1)
+        }
+    }
+
+    /// Something of use pays for `count` frames without.
     mutating func payBack(_ count: Int32) {
         glitches.payBack(count)
     }
@@ -47,11 +61,7 @@ struct TokenBucket {
     ///
     /// - Returns: false when there is none.
     mutating func take(now: MonotonicTime) -> Bool {
-        if tokens > 0 {
-            tokens -= 1
-            return true
-        }
-        refill(now: now)
+        if tokens == 0 { refill(now: now) }
         guard tokens > 0 else { return false }
         tokens -= 1
         return true
@@ -61,9 +71,9 @@ struct TokenBucket {
     private mutating func refill(now: MonotonicTime) {
         guard perSecond > 0 else { return }
         let elapsed = max(0, (now - refilled).count)
-        let earned = min(Int64(burst), elapsed / (1_000_000_000 / Int64(perSecond)))
+        let earned = elapsed / (1_000_000_000 / Int64(perSecond))
         guard earned > 0 else { return }
-        tokens = Int32(min(Int64(burst), Int64(tokens) + earned))
+        tokens = Int32(min(Int64(burst), earned))
         refilled = now
     }
 

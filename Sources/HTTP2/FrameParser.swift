@@ -36,9 +36,9 @@ struct FrameParser: ~Copyable {
     /// The stream of the DATA frame; stale or nil when its octets go nowhere.
     var dataStream: StreamHandle?
 
-    /// Gives memory back; for connections without streams.
-    mutating func shrink() {
-        if partial.isEmpty, partial.capacity > 0 { partial = [] }
+    /// Gives memory back; for connections that are idle.
+    mutating func releaseMemory() {
+        if partial.isEmpty { partial = [] }
     }
 }
 
@@ -49,10 +49,11 @@ struct HeaderBlockAssembly: ~Copyable {
     var streamID = StreamID.connection
     var isEndStream = false
     var continuations = 0
+    /// The priority fields of HEADERS name the stream itself.
+    var isSelfDependent = false
 
     mutating func close() {
         streamID = .connection
-        bytes = []
         continuations = 0
     }
 }

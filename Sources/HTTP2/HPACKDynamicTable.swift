@@ -101,6 +101,14 @@ struct HPACKDynamicTable: ~Copyable {
         for index in 0..<count { ring[(oldest + index) & (ring.count - 1)].offset -= UInt32(start) }
     }
 
+    /// Drops all entries and the memory behind them.
+    mutating func releaseMemory() {
+        evict(until: 0)
+        bytes = []
+        ring = []
+        oldest = 0
+    }
+
     private mutating func growRing() {
         var larger: [Entry] = []
         larger.reserveCapacity(max(8, ring.count * 2))

@@ -29,6 +29,15 @@ struct HPACKEncoder: ~Copyable {
         table.setMaxSize(size)
     }
 
+    /// Forgets the dynamic table; the next block tells the peer (RFC 7541 §4.3).
+    mutating func releaseMemory() {
+        guard table.count > 0 else { return }
+        smallestDue = 0
+        let size = table.maxSize
+        table.releaseMemory()
+        table.setMaxSize(size)
+    }
+
     /// Begins a header block: announces size changes.
     mutating func begin(into output: inout OutputBuffer) {
         guard smallestDue >= 0 else { return }
@@ -140,7 +149,7 @@ struct HPACKEncoder: ~Copyable {
         let length = Huffman.encodedLength(text)
         if length < text.count {
             integer(length, prefix: 7, flags: 0x80, into: &output)
-            Huffman.encode(text, into: &output)
+            output.appendHuffman(text, length: length)
         } else {
             integer(text.count, prefix: 7, flags: 0, into: &output)
             output.append(copying: text)

@@ -53,18 +53,41 @@ package struct HTTP2Configuration: Sendable {
     package var glitchBurst: Int32 = 1_000
     /// How many of those come back per second; nghttp2: 33.
     package var glitchesPerSecond: Int32 = 33
+    /// DATA frames with fewer octets than this are small (small-DATA flood, CVE-2019-9511).
+    package var smallDataThreshold = 8
+    /// Small DATA frames tolerated at once; one keystroke each, so far above what people type.
+    package var smallDataBurst: Int32 = 20_000
+    /// How many of those come back per second.
+    package var smallDataPerSecond: Int32 = 10_000
 
     // MARK: Time
 
+    /// How long a header block or another control frame may take from its first to its last octet (slow CONTINUATION).
+    package var frameTimeout = Nanoseconds.seconds(10)
+    /// How long a stream may wait for the peer's window with nothing moving (slow read, CVE-2019-9517).
+    ///
+    /// It is reset after one to two times that. Zero: for ever, as TCP itself would, which is right for tunnels.
+    package var sendStallTimeout = Nanoseconds(0)
     /// How long the peer may take to acknowledge SETTINGS (RFC 9113 §6.5.3).
     package var settingsTimeout = Nanoseconds.seconds(10)
     /// Silence after which a PING asks whether the peer is there; ztunnel: 10 s.
     package var keepaliveInterval = Nanoseconds.seconds(10)
+    /// Whether to ask also while no stream is open.
+    package var keepsIdleAlive = true
     /// How long that PING may stay unanswered; ztunnel: 20 s.
     package var keepaliveTimeout = Nanoseconds.seconds(20)
     /// How long a drain waits for its PING before it names the last stream (RFC 9113 §6.8).
     package var drainRoundTrip = Nanoseconds.seconds(1)
 
-    /// The defaults above.
+    /// The defaults above, which suit tunnels.
     package init() {}
+
+    /// For HTTP messages through a proxy: a reader that stands still for five minutes is cut off (Envoy's stream idle
+    /// timeout), and extended CONNECT is offered.
+    package static var proxy: HTTP2Configuration {
+        var result = HTTP2Configuration()
+        result.sendStallTimeout = .seconds(300)
+        result.enablesConnectProtocol = true
+        return result
+    }
 }

@@ -15,7 +15,7 @@ extension HTTP2Connection {
         pendingCredit += Int32(count)
         announceConnectionCredit()
         if streams[index].state == .closed {
-            if streams[index].unconsumed == 0 { release(stream.index) }
+            if streams[index].unconsumed == 0 { release(stream.index, .ended) }
             return
         }
         streams[index].pendingCredit += Int32(count)
@@ -46,11 +46,10 @@ extension HTTP2Connection {
 
     /// SETTINGS_INITIAL_WINDOW_SIZE changes all streams by the difference, below zero too (RFC 9113 §6.9.2).
     ///
-    /// - Returns: whether a stream that waits can send now.
-    mutating func applyInitialWindow(_ size: Int32) throws(HTTP2Error) -> Bool {
+    /// Streams that could not send and can now are queued, and the next call of `receive` reports it.
+    mutating func applyInitialWindow(_ size: Int32) throws(HTTP2Error) {
         let difference = Int64(size) - Int64(peer.initialWindowSize)
         peer.initialWindowSize = size
-        var opened = false
         for index in streams.indices where streams[index].state != .free && streams[index].state != .released {
             let sum = Int64(streams[index].sendWindow) + difference
             guard sum <= 0x7FFF_FFFF else { throw .windowSettingTooLarge }
@@ -58,10 +57,9 @@ extension HTTP2Connection {
             if sum > 0, streams[index].flags.contains(.isBlocked) {
                 streams[index].flags.remove(.isBlocked)
                 ready.append(UInt32(index), in: &streams)
-                opened = true
+                hasUnreportedOpening = true
             }
         }
-        return opened
     }
 
     /// Octets of DATA that `commitData` may send now: both windows and the peer's frame size (RFC 9113 §6.9.1).
@@ -72,12 +70,15 @@ extension HTTP2Connection {
         let index = Int(stream.index)
         guard streams[index].canSend else { return 0 }
         let window = streams[index].sendWindow
-        guard window > 0 else {
-            streams[index].flags.insert(.isBlocked)
-            return 0
-        }
-        guard sendWindow > 0 else {
-            ready.append(stream.index, in: &streams)
+        guard window > 0, sendWindow > 0 else {
+            if window <= 0 {
+                streams[index].flags.insert(.isBlocked)
+            } else {
+                ready.append(stream.index, in: &streams)
+            }
+            if configuration.sendStallTimeout.count > 0, stallScan == .distantFuture {
+                stallScan = now + configuration.sendStallTimeout
+            }
             return 0
         }
         return Int(min(window, sendWindow, Int32(peer.maxFrameSize)))
@@ -89,9 +90,11 @@ extension HTTP2Connection {
         return StreamHandle(index: slot, id: streams[Int(slot)].id)
     }
 
-    /// Puts a stream that has more to send at the end of the queue of `nextSendableStream`.
+    /// Puts a stream that has more to send back into the queue of `nextSendableStream`.
+    ///
+    /// Streams of one urgency take turns, unless the peer wants them one after the other (RFC 9218 §10).
     package mutating func scheduleSend(_ stream: StreamHandle) {
         guard isLive(stream), streams[Int(stream.index)].canSend else { return }
-        ready.append(stream.index, in: &streams)
+        ready.enqueue(stream.index, isReturning: true, in: &streams)
     }
 }

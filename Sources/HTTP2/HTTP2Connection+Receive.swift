@@ -18,10 +18,13 @@ extension HTTP2Connection {
         if let failure { throw failure }
         self.now = now
         freeReleasedStreams()
-        if offset < input.count { keepalive.lastReceived = now }
+        if offset < input.count {
+            keepalive.lastReceived = now
+            keepalive.isAsleep = false
+        }
         do throws(HTTP2Error) {
             while true {
-                if let event = nextRefusedStream() { return event }
+                if let event = nextPendingEvent() { return event }
                 switch try step(input, &offset) {
                 case .event(let event): return event
                 case .again: continue
@@ -32,6 +35,14 @@ extension HTTP2Connection {
             fail(error)
             throw error
         }
+    }
+
+    /// What earlier input has caused beyond its own event.
+    private mutating func nextPendingEvent() -> HTTP2Event? {
+        if shutdown.sweepPosition != nil, let event = nextRefusedStream() { return event }
+        guard hasUnreportedOpening else { return nil }
+        hasUnreportedOpening = false
+        return ready.isEmpty || sendWindow <= 0 ? nil : .connectionWindowOpened
     }
 
     enum Step {
@@ -91,8 +102,8 @@ extension HTTP2Connection {
     /// The checks that the frame header alone allows.
     private mutating func beginFrame() throws(HTTP2Error) -> Step {
         let frame = parser.frame
-        guard frame.length <= Int(configuration.maxFrameSize) else { throw .frameTooLarge }
         guard hasReceivedSettings || frame.type == .settings else { throw .settingsNotFirst }
+        guard frame.length <= Int(configuration.maxFrameSize) else { throw .frameTooLarge }
         if block.streamID != .connection {
             guard frame.type == .continuation, frame.streamID == block.streamID else { throw .continuationExpected }
         }
@@ -111,6 +122,8 @@ extension HTTP2Connection {
             return .again
         }
         try checkLength(frame)
+        // What is kept until it is complete must stay small, however large DATA may be.
+        guard frame.length <= max(16_384, Int(configuration.maxHeaderListSize)) else { throw .frameTooLarge }
         parser.phase = .payload
         return .again
     }
@@ -140,6 +153,7 @@ extension HTTP2Connection {
         }
         let missing = length - parser.partial.count
         if available < missing {
+            if frameDeadline == .distantFuture { frameDeadline = now + configuration.frameTimeout }
             parser.partial.append(copying: input.extracting(offset..<input.count))
             offset = input.count
             return .needsInput
@@ -149,8 +163,9 @@ extension HTTP2Connection {
         whole.append(copying: input.extracting(offset..<(offset + missing)))
         offset += missing
         parser.phase = .header
+        if block.streamID == .connection { frameDeadline = .distantFuture }
         let step = try processFrame(parser.frame, whole.span)
-        whole.removeAll(keepingCapacity: activeStreamCount > 0)
+        whole.removeAll(keepingCapacity: true)
         swap(&whole, &parser.partial)
         return step
     }

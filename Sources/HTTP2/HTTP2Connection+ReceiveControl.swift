@@ -7,28 +7,54 @@ extension HTTP2Connection {
     /// PRIORITY (RFC 9113 §6.3): deprecated; its length is checked, its content ignored.
     mutating func receivePriority(_ frame: FrameHeader, _ payload: Span<UInt8>) throws(HTTP2Error) -> HTTP2Event? {
         try floods.countGlitch(now: now)
-        guard payload.count == 5 else { throw .invalidFrameLength }
+        let isSelfDependent = payload.count == 5 && StreamID(payload.readUInt32BigEndian(at: 0)) == frame.streamID
+        guard payload.count != 5 || isSelfDependent else { return nil }
+        let error: HTTP2Error = isSelfDependent ? .prioritySelfDependency : .invalidPriorityLength
+        if let slot = table.find(frame.streamID), streams[Int(slot)].state != .idle {
+            return try resetLocally(slot, error)
+        }
+        // RST_STREAM for an idle stream would be an error of ours (§6.4), so it must be the connection (§5.4.1).
+        if isIdle(frame.streamID), !isSelfDependent { throw .invalidFrameLength }
         return nil
     }
 
     /// PRIORITY_UPDATE (RFC 9218 §7.1).
     mutating func receivePriorityUpdate(_ payload: Span<UInt8>) throws(HTTP2Error) -> HTTP2Event? {
         try floods.countGlitch(now: now)
+        guard role == .server else { throw .invalidPriorityUpdate }
+        let id = StreamID(payload.readUInt32BigEndian(at: 0))
+        guard id.isClientInitiated else { throw .invalidPriorityUpdate }
+        let signal = PrioritySignal(payload.extracting(4..<payload.count))
+        if let slot = table.find(id) {
+            setPriority(slot, signal)
+        } else if isIdle(id) {
+            earlyPriorities.note(id, signal)
+        }
         return nil
+    }
+
+    /// Gives a stream another place in the queue.
+    mutating func setPriority(_ slot: UInt32, _ signal: PrioritySignal) {
+        let wasScheduled = streams[Int(slot)].flags.contains(.isScheduled)
+        ready.remove(slot, in: &streams)
+        streams[Int(slot)].urgency = signal.urgency
+        streams[Int(slot)].isIncremental = signal.isIncremental
+        if wasScheduled { ready.append(slot, in: &streams) }
     }
 
     /// RST_STREAM (RFC 9113 §6.4).
     mutating func receiveReset(_ frame: FrameHeader, _ payload: Span<UInt8>) throws(HTTP2Error) -> HTTP2Event? {
-        guard let slot = table.find(frame.streamID), streams[Int(slot)].state != .idle else {
+        guard let slot = table.find(frame.streamID), streams[Int(slot)].state != .closed else {
             guard !isIdle(frame.streamID) else { throw .frameOnIdleStream }
             try floods.countGlitch(now: now)
             return nil
         }
         let stream = streams[Int(slot)]
+        guard stream.state != .idle else { throw .frameOnIdleStream }
         if stream.flags.contains(.isRemote), !stream.flags.contains(.sentHeaders) {
             try floods.countReset(now: now)
         }
-        release(slot)
+        release(slot, .resetByPeer)
         let code = HTTP2ErrorCode(payload.readUInt32BigEndian(at: 0))
         return .reset(StreamHandle(index: slot, id: frame.streamID), code: code, by: .peer)
     }
@@ -40,28 +66,25 @@ extension HTTP2Connection {
             guard unacknowledgedSettings > 0 else { throw .unexpectedSettingsAcknowledgement }
             unacknowledgedSettings -= 1
             if unacknowledgedSettings == 0 { settingsDeadline = .distantFuture }
-            decoder.apply(limit: Int(configuration.decoderTableSize))
+            if !areSettingsInForce { putSettingsInForce() }
             return nil
         }
         if hasReceivedSettings { try floods.countGlitch(now: now) }
         hasReceivedSettings = true
-        var opened = false
         var offset = 0
         while offset < payload.count {
             let identifier = payload.readUInt16BigEndian(at: offset)
             let value = payload.readUInt32BigEndian(at: offset + 2)
             offset += 6
-            if try apply(identifier, value) { opened = true }
+            try apply(identifier, value)
         }
-        try countAnswer()
+        try countAnswer(FrameHeader.size)
         output.append(
             FrameHeader(length: 0, type: .settings, flags: FrameFlag.acknowledgement, streamID: .connection))
-        _ = opened
         return .settingsChanged
     }
 
-    /// - Returns: whether stream windows have grown.
-    private mutating func apply(_ identifier: UInt16, _ value: UInt32) throws(HTTP2Error) -> Bool {
+    private mutating func apply(_ identifier: UInt16, _ value: UInt32) throws(HTTP2Error) {
         switch identifier {
         case Setting.headerTableSize:
             peer.headerTableSize = value
@@ -72,7 +95,7 @@ extension HTTP2Connection {
         case Setting.maxConcurrentStreams: peer.maxConcurrentStreams = value
         case Setting.initialWindowSize:
             guard value <= 0x7FFF_FFFF else { throw .windowSettingTooLarge }
-            return try applyInitialWindow(Int32(value))
+            try applyInitialWindow(Int32(value))
         case Setting.maxFrameSize:
             guard value >= 16_384, value <= 0xFF_FFFF else { throw .invalidSetting }
             peer.maxFrameSize = value
@@ -85,14 +108,13 @@ extension HTTP2Connection {
             peer.ignoresRFC7540Priorities = value == 1
         default: break
         }
-        return false
     }
 
     /// PING (RFC 9113 §6.7).
     mutating func receivePing(_ frame: FrameHeader, _ payload: Span<UInt8>) throws(HTTP2Error) -> HTTP2Event? {
-        if frame.flags & FrameFlag.acknowledgement != 0 { return receivePong(payload.readUInt64BigEndian(at: 0)) }
+        if frame.flags & FrameFlag.acknowledgement != 0 { return try receivePong(payload.readUInt64BigEndian(at: 0)) }
         try floods.countGlitch(now: now)
-        try countAnswer()
+        try countAnswer(FrameHeader.size + 8)
         output.append(
             FrameHeader(length: 8, type: .ping, flags: FrameFlag.acknowledgement, streamID: .connection))
         output.append(copying: payload)
@@ -125,15 +147,17 @@ extension HTTP2Connection {
             sendWindow = sum
             return ready.isEmpty ? nil : .connectionWindowOpened
         }
-        guard let slot = table.find(frame.streamID), streams[Int(slot)].state != .idle else {
+        guard let slot = table.find(frame.streamID), streams[Int(slot)].state != .closed else {
             guard !isIdle(frame.streamID) else { throw .frameOnIdleStream }
             return nil
         }
         let index = Int(slot)
+        guard streams[index].state != .idle else { throw .frameOnIdleStream }
         guard increment > 0 else { return try resetLocally(slot, .streamWindowIncrementZero) }
         let (sum, overflow) = streams[index].sendWindow.addingReportingOverflow(increment)
         guard !overflow else { return try resetLocally(slot, .streamWindowOverflow) }
         streams[index].sendWindow = sum
+        streams[index].flags.remove(.wasBlocked)
         guard sum > 0, streams[index].flags.contains(.isBlocked) else { return nil }
         streams[index].flags.remove(.isBlocked)
         guard sendWindow > 0 else {
@@ -143,8 +167,10 @@ extension HTTP2Connection {
         return .sendWindowOpened(StreamHandle(index: slot, id: frame.streamID))
     }
 
-    /// An answer that the peer makes us queue (CVE-2019-9512, CVE-2019-9515).
-    mutating func countAnswer() throws(HTTP2Error) {
-        guard output.count < configuration.maxPendingAnswers else { throw .tooManyUnreadAnswers }
+    /// An answer of `count` octets that the peer makes us queue (CVE-2019-9512, CVE-2019-9515).
+    mutating func countAnswer(_ count: Int) throws(HTTP2Error) {
+        if output.isEmpty { pendingAnswers = 0 }
+        pendingAnswers += count
+        guard pendingAnswers <= configuration.maxPendingAnswers else { throw .tooManyUnreadAnswers }
     }
 }

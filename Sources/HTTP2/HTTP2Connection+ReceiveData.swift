@@ -9,28 +9,28 @@ extension HTTP2Connection {
         guard frame.streamID != .connection else { throw .streamIDRequired }
         guard frame.length <= Int(receiveWindow) else { throw .connectionWindowExceeded }
         receiveWindow -= Int32(frame.length)
+        if configuration.growsWindows, bandwidth.received(frame.length, window: streamTarget, now: now) {
+            queuePing(Self.bandwidthPing)
+        }
         parser.dataStream = nil
         parser.remaining = frame.length
         parser.padding = 0
         let isPadded = frame.flags & FrameFlag.padded != 0
         guard !isPadded || frame.length >= 1 else { throw .invalidFrameLength }
-        var event: HTTP2Event?
-        if let slot = table.find(frame.streamID) {
-            event = try acceptData(frame, slot)
-        } else {
-            try receiveOnUnknownStream(frame.streamID)
-        }
-        if parser.dataStream == nil, let event {
-            parser.phase = isPadded ? .padLength : .data
-            return .event(event)
-        }
         parser.phase = isPadded ? .padLength : .data
-        return .again
+        guard let slot = table.find(frame.streamID), streams[Int(slot)].state != .closed else {
+            // Late DATA in bulk is paid by its octets, but empty frames are not.
+            try receiveOnUnknownStream(frame.streamID, isCheap: frame.length < 1_024)
+            return .again
+        }
+        guard let event = try acceptData(frame, slot) else { return .again }
+        return .event(event)
     }
 
     private mutating func acceptData(_ frame: FrameHeader, _ slot: UInt32) throws(HTTP2Error) -> HTTP2Event? {
         let index = Int(slot)
-        guard streams[index].canReceive else { return try resetLocally(slot, .halfClosedStream) }
+        guard streams[index].state != .idle else { throw .frameOnIdleStream }
+        guard streams[index].canReceive else { return try resetLocally(slot, .frameAfterEndStream) }
         guard streams[index].flags.contains(.receivedHeaders) else { return try resetLocally(slot, .malformedHeaders) }
         guard frame.length <= Int(streams[index].receiveWindow) else {
             return try resetLocally(slot, .streamWindowExceeded)
@@ -101,7 +101,7 @@ extension HTTP2Connection {
             }
         }
         streams[index].unconsumed += Int32(count)
-        floods.payBack(1)
+        if count > 0 { try floods.countData(parser.frame.length, now: now) }
         if isEndStream { receivedEndStream(index) }
         return .event(.data(handle, offset: start, count: count, isEndStream: isEndStream))
     }

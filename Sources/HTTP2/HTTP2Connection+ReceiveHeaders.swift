@@ -13,13 +13,19 @@ extension HTTP2Connection {
             start = 1
             end -= Int(payload[0])
         }
-        if frame.flags & FrameFlag.priority != 0 { start += 5 }
+        block.isSelfDependent = false
+        if frame.flags & FrameFlag.priority != 0 {
+            guard payload.count >= start + 5 else { throw .invalidFrameLength }
+            block.isSelfDependent = StreamID(payload.readUInt32BigEndian(at: start)) == frame.streamID
+            start += 5
+        }
         guard start <= end else { throw .invalidPadding }
         let fragment = payload.extracting(start..<end)
         let isEndStream = frame.flags & FrameFlag.endStream != 0
         if frame.flags & FrameFlag.endHeaders != 0 {
             return try receiveBlock(fragment, frame.streamID, isEndStream)
         }
+        frameDeadline = now + configuration.frameTimeout
         block.streamID = frame.streamID
         block.isEndStream = isEndStream
         try appendToBlock(fragment)
@@ -35,12 +41,16 @@ extension HTTP2Connection {
         guard block.continuations <= configuration.maxContinuations else { throw .tooManyContinuations }
         try appendToBlock(payload)
         guard frame.flags & FrameFlag.endHeaders != 0 else { return nil }
+        frameDeadline = .distantFuture
         var bytes: [UInt8] = []
         swap(&bytes, &block.bytes)
         let id = block.streamID
         let isEndStream = block.isEndStream
         block.close()
-        return try receiveBlock(bytes.span, id, isEndStream)
+        let event = try receiveBlock(bytes.span, id, isEndStream)
+        bytes.removeAll(keepingCapacity: true)
+        swap(&bytes, &block.bytes)
+        return event
     }
 
     private mutating func appendToBlock(_ fragment: Span<UInt8>) throws(HTTP2Error) {
@@ -62,9 +72,11 @@ extension HTTP2Connection {
         } catch {
             throw .headerCompression(error)
         }
-        if let slot = table.find(id) { return try receiveHeadersOnStream(slot, isEndStream, fits: fits) }
+        if let slot = table.find(id), streams[Int(slot)].state != .closed {
+            return try receiveHeadersOnStream(slot, isEndStream, fits: fits)
+        }
         guard role == .server, id.isClientInitiated, id.rawValue > highestPeerID else {
-            try receiveOnUnknownStream(id)
+            try receiveOnUnknownStream(id, isCheap: true)
             return nil
         }
         highestPeerID = id.rawValue
@@ -83,7 +95,11 @@ extension HTTP2Connection {
             return nil
         }
         guard fits else {
-            try refuse(id, .headerListTooLarge)
+            try refuseWithStatus(id, isEndStream)
+            return nil
+        }
+        guard !block.isSelfDependent else {
+            try refuse(id, .prioritySelfDependency)
             return nil
         }
         guard fields.isValidRequest(acceptsProtocol: configuration.enablesConnectProtocol),
@@ -98,11 +114,15 @@ extension HTTP2Connection {
         streams[index].state = .open
         activeRemote += 1
         let isConnect = fields.method.equals("CONNECT")
-        if isConnect { streams[index].flags.insert(.isConnect) } else { streams[index].contentRemaining = length }
-        if isEndStream, !isConnect, length > 0 {
+        if isConnect {
+            streams[index].flags.insert(.isConnect)
+        } else if isEndStream, length > 0 {
             _ = try resetLocally(slot, .contentLengthMismatch)
             return nil
+        } else {
+            streams[index].contentRemaining = length
         }
+        takePriority(slot)
         let handle = StreamHandle(index: slot, id: id)
         floods.payBack(1)
         if isEndStream { receivedEndStream(index) }
@@ -114,7 +134,8 @@ extension HTTP2Connection {
     ) throws(HTTP2Error) -> HTTP2Event? {
         let index = Int(slot)
         guard streams[index].state != .idle else { throw .frameOnIdleStream }
-        guard streams[index].canReceive else { return try resetLocally(slot, .halfClosedStream) }
+        guard streams[index].canReceive else { return try resetLocally(slot, .frameAfterEndStream) }
+        guard !block.isSelfDependent else { return try resetLocally(slot, .prioritySelfDependency) }
         guard fits else { return try resetLocally(slot, .headerListTooLarge) }
         let handle = StreamHandle(index: slot, id: streams[index].id)
         if streams[index].flags.contains(.receivedHeaders) {
@@ -162,14 +183,51 @@ extension HTTP2Connection {
 
     /// A new stream of the peer that never comes to life.
     private mutating func refuse(_ id: StreamID, _ error: HTTP2Error) throws(HTTP2Error) {
+        closed.note(id, .resetByUs)
         try queueReset(id, error.wireCode, isAnswer: true)
     }
 
+    /// A request with too large a field section: 431, and the stream is over (RFC 9113 §10.5.1, RFC 6585 §5).
+    private mutating func refuseWithStatus(_ id: StreamID, _ isEndStream: Bool) throws(HTTP2Error) {
+        try floods.countReset(now: now)
+        try countAnswer(FrameHeader.size * 2 + 8)
+        let position = output.end
+        output.append(FrameHeader(length: 0, type: .headers, flags: 0, streamID: id))
+        encoder.begin(into: &output)
+        let name: StaticString = ":status"
+        let value: StaticString = "431"
+        encoder.encode(name: name.bytes, value: value.bytes, staticName: 8, indexing: .notIndexed, into: &output)
+        let length = output.end - position - FrameHeader.size
+        let flags = FrameFlag.endHeaders | FrameFlag.endStream
+        output.patch(FrameHeader(length: length, type: .headers, flags: flags, streamID: id), at: position)
+        closed.note(id, isEndStream ? .ended : .resetByUs)
+        if !isEndStream { queueReset(id, .noError) }
+    }
+
+    /// Where the stream stands among the others: PRIORITY_UPDATE before the `priority` field (RFC 9218 §7).
+    private mutating func takePriority(_ slot: UInt32) {
+        if let signal = earlyPriorities.take(streams[Int(slot)].id) {
+            setPriority(slot, signal)
+        } else if let index = fields.firstIndex(of: "priority") {
+            setPriority(slot, PrioritySignal(fields.value(index)))
+        }
+    }
+
     /// DATA or HEADERS for a stream we have no state of (RFC 9113 §5.1).
-    mutating func receiveOnUnknownStream(_ id: StreamID) throws(HTTP2Error) {
+    ///
+    /// - Parameter isCheap: the frame costs the peer next to nothing.
+    mutating func receiveOnUnknownStream(_ id: StreamID, isCheap: Bool) throws(HTTP2Error) {
         guard !isIdle(id) else { throw .frameOnIdleStream }
-        // Late frames of a stream that we reset: discarded. They cost the peer as much as us, but not for ever.
-        try floods.countGlitch(now: now)
+        switch closed.verdict(id) {
+        case .known(.ended): throw .frameOnClosedStream
+        case .neverUsed: throw .invalidStreamID
+        case .known(.resetByPeer):
+            closed.note(id, .resetByUs)
+            try queueReset(id, HTTP2Error.frameAfterEndStream.wireCode, isAnswer: true)
+        case .known(.resetByUs), .forgotten:
+            // On their way when we reset the stream: discarded (RFC 9113 §5.1), but not for ever.
+            if isCheap { try floods.countGlitch(now: now) }
+        }
     }
 
     /// Whether `id` has never been used (RFC 9113 §5.1.1).

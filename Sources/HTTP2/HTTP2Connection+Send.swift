@@ -15,9 +15,7 @@ extension HTTP2Connection {
     /// DATA of a stream must not overtake its HEADERS: drain completely before putting a DATA frame into the same buffer.
     /// - Returns: octets moved.
     package mutating func drainPending(into buffer: inout ByteBuffer) -> Int {
-        let moved = output.drain(into: &buffer)
-        if table.count == 0 { output.shrinkIfEmpty() }
-        return moved
+        output.drain(into: &buffer)
     }
 
     /// Begins HEADERS: a request, a response, or trailers; `addField` and `endHeaders` must follow.
@@ -120,7 +118,9 @@ extension HTTP2Connection {
             .write(into: &header, at: 0)
         streams[index].sendWindow -= Int32(count)
         sendWindow -= Int32(count)
-        floods.payBack(2)
+        streams[index].flags.remove(.wasBlocked)
+        // What a peer may say about this frame: WINDOW_UPDATE for stream and connection every 512 octets (Go: 4 KiB).
+        floods.payBack(2 + Int32(truncatingIfNeeded: count >> 8))
         if isEndStream { sentEndStream(index) }
     }
 

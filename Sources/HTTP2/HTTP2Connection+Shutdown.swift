@@ -73,6 +73,7 @@ extension HTTP2Connection {
     }
 
     mutating func queuePing(_ payload: UInt64) {
+        keepalive.unanswered += 1
         output.append(FrameHeader(length: 8, type: .ping, flags: 0, streamID: .connection))
         output.append(UInt32(truncatingIfNeeded: payload >> 32))
         output.append(UInt32(truncatingIfNeeded: payload))
@@ -88,7 +89,7 @@ extension HTTP2Connection {
             else { continue }
             shutdown.sweepPosition = position
             let slot = UInt32(position - 1)
-            release(slot)
+            release(slot, .resetByUs)
             return .reset(StreamHandle(index: slot, id: stream.id), code: .refusedStream, by: .peer)
         }
         shutdown.sweepPosition = nil

@@ -6,7 +6,7 @@ internal import Bytes
 extension HTTP2Connection {
     /// Streams that `openStream` would still give.
     package var availableStreams: Int {
-        guard role == .client, failure == nil, !shutdown.refusesLocalStreams, nextLocalID < 0x7FFF_FFFF else {
+        guard role == .client, failure == nil, !shutdown.refusesLocalStreams, nextLocalID <= 0x7FFF_FFFF else {
             return 0
         }
         let limit = min(Int(peer.maxConcurrentStreams), Int(configuration.maxLocalStreams))
@@ -61,7 +61,7 @@ extension HTTP2Connection {
     package mutating func reset(_ stream: StreamHandle, _ code: HTTP2ErrorCode) {
         guard isLive(stream), failure == nil else { return }
         let state = streams[Int(stream.index)].state
-        release(stream.index)
+        release(stream.index, state == .closed ? .ended : .resetByUs)
         if state != .idle, state != .closed { queueReset(stream.id, code) }
     }
 
@@ -75,7 +75,8 @@ extension HTTP2Connection {
         var stream = HTTP2Stream()
         stream.id = id
         stream.sendWindow = peer.initialWindowSize
-        stream.receiveWindow = streamTarget
+        // Before our SETTINGS are acknowledged, the peer may still count on 65 535 (RFC 9113 §6.9.2).
+        stream.receiveWindow = areSettingsInForce ? streamTarget : max(streamTarget, 65_535)
         streams[Int(slot)] = stream
         table.insert(id, slot: slot)
         return slot
@@ -105,7 +106,7 @@ extension HTTP2Connection {
     private mutating func finish(_ index: Int) {
         leaveActive(index)
         streams[index].state = .closed
-        if streams[index].unconsumed == 0 { release(UInt32(index)) }
+        if streams[index].unconsumed == 0 { release(UInt32(index), .ended) }
     }
 
     private mutating func leaveActive(_ index: Int) {
@@ -114,8 +115,9 @@ extension HTTP2Connection {
     }
 
     /// Forgets a stream; what was not consumed goes back to the connection's window.
-    mutating func release(_ slot: UInt32) {
+    mutating func release(_ slot: UInt32, _ cause: ClosedStreams.Cause) {
         let index = Int(slot)
+        closed.note(streams[index].id, cause)
         leaveActive(index)
         ready.remove(slot, in: &streams)
         let unconsumed = streams[index].unconsumed
@@ -140,24 +142,29 @@ extension HTTP2Connection {
             streams[Int(slot)].next = firstFree
             firstFree = slot
         }
-        if table.count == 0 { releaseMemory() }
     }
 
-    private mutating func releaseMemory() {
-        table.shrinkIfEmpty()
-        parser.shrink()
-        if streams.count > 8 {
-            streams = []
-            firstFree = HTTP2Stream.none
-        }
+    /// Gives back what an idle connection does not need; it grows again by itself.
+    ///
+    /// `tick` calls it when the connection has been silent for the keepalive interval with no stream open.
+    package mutating func releaseMemory() {
+        guard table.count == 0, block.streamID == .connection else { return }
+        freeReleasedStreams()
+        streams = []
+        firstFree = HTTP2Stream.none
+        table.releaseMemory()
+        parser.releaseMemory()
+        block.bytes = []
+        fields.releaseMemory()
+        output.releaseMemory()
+        encoder.releaseMemory()
     }
 
     /// A stream error that we found (RFC 9113 §5.4.2): RST_STREAM, and the event that says so.
     mutating func resetLocally(_ slot: UInt32, _ error: HTTP2Error) throws(HTTP2Error) -> HTTP2Event? {
         let stream = streams[Int(slot)]
         let handle = StreamHandle(index: slot, id: stream.id)
-        release(slot)
-        if stream.state == .closed { return nil }
+        release(slot, .resetByUs)
         try queueReset(handle.id, error.wireCode, isAnswer: true)
         return .reset(handle, code: error.wireCode, by: .local(error))
     }
@@ -165,7 +172,7 @@ extension HTTP2Connection {
     /// RST_STREAM that the peer has provoked (CVE-2025-8671).
     mutating func queueReset(_ id: StreamID, _ code: HTTP2ErrorCode, isAnswer: Bool) throws(HTTP2Error) {
         try floods.countReset(now: now)
-        try countAnswer()
+        try countAnswer(FrameHeader.size + 4)
         queueReset(id, code)
     }
 

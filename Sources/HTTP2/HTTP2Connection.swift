@@ -39,7 +39,9 @@ package struct HTTP2Connection: ~Copyable {
     /// Released slots that the next `receive` frees.
     var firstReleased = HTTP2Stream.none
     var table = StreamTable()
+    var closed = ClosedStreams()
     var ready = StreamQueue()
+    var earlyPriorities = EarlyPriorities()
     var nextLocalID: UInt32
     var highestPeerID: UInt32 = 0
     var activeLocal = 0
@@ -48,13 +50,27 @@ package struct HTTP2Connection: ~Copyable {
     var sendWindow: Int32 = 65_535
     var receiveWindow: Int32
     var pendingCredit: Int32 = 0
+    /// What the connection and each stream are granted in total.
     var connectionTarget: Int32
     var streamTarget: Int32
+    var bandwidth = BandwidthEstimator()
+    /// What `connectionTarget` may grow to; see `setWindowBudget`.
+    var windowBudget: Int32
+    /// Streams opened by SETTINGS wait in `ready`, and the caller has not been told.
+    var hasUnreportedOpening = false
     // The peer.
     var peer = PeerSettings()
     var unacknowledgedSettings = 0
     var settingsDeadline = MonotonicTime.distantFuture
     var hasReceivedSettings = false
+    /// Our first SETTINGS are acknowledged: until then the peer may act on the initial values (RFC 9113 §6.5.3).
+    var areSettingsInForce = false
+    /// When the frame or header block that has begun must be complete.
+    var frameDeadline = MonotonicTime.distantFuture
+    /// When to look for streams that wait for the peer's window.
+    var stallScan = MonotonicTime.distantFuture
+    /// Octets of answers in the output that the peer has caused, roughly.
+    var pendingAnswers = 0
     var shutdown = ShutdownState()
     var keepalive = KeepaliveState()
     var floods: FloodLedger
@@ -69,7 +85,9 @@ package struct HTTP2Connection: ~Copyable {
         self.now = now
         nextLocalID = role == .client ? 1 : 2
         encoder = HPACKEncoder(wanted: Int(configuration.encoderTableSize))
+        precondition(configuration.maxFrameSize >= 16_384 && configuration.maxFrameSize <= 0xFF_FFFF)
         connectionTarget = max(65_535, configuration.connectionWindow)
+        windowBudget = max(connectionTarget, configuration.maxConnectionWindow)
         streamTarget = configuration.initialStreamWindow
         receiveWindow = connectionTarget
         floods = FloodLedger(configuration: configuration, now: now)
@@ -101,7 +119,7 @@ package struct HTTP2Connection: ~Copyable {
         if connectionTarget > 65_535 { queueWindowUpdate(.connection, UInt32(connectionTarget - 65_535)) }
     }
 
-    private mutating func appendSetting(_ identifier: UInt16, _ value: UInt32, unless initial: UInt32) {
+    mutating func appendSetting(_ identifier: UInt16, _ value: UInt32, unless initial: UInt32) {
         guard value != initial else { return }
         output.append(identifier)
         output.append(value)

@@ -7,13 +7,39 @@ extension HTTP2Fields {
     /// Whether the section is a request as RFC 9113 §8.2, §8.3.1 and §8.5, and RFC 8441 §4 want it.
     mutating func isValidRequest(acceptsProtocol: Bool) -> Bool {
         guard scan(isRequest: true), contains(.method), !method.isEmpty, !contains(.status) else { return false }
+        guard OctetClass.all(method, OctetClass.token), OctetClass.all(authority, OctetClass.target),
+            OctetClass.all(scheme, OctetClass.target), OctetClass.all(path, OctetClass.target)
+        else { return false }
         let isConnect = method.equals("CONNECT")
         if contains(.protocol) {
-            guard acceptsProtocol, isConnect else { return false }
+            guard acceptsProtocol, isConnect, OctetClass.all(self.protocol, OctetClass.token) else { return false }
         } else if isConnect {
             return contains(.authority) && !authority.isEmpty && !contains(.scheme) && !contains(.path)
         }
-        return contains(.scheme) && contains(.path) && !path.isEmpty
+        guard contains(.scheme), !scheme.isEmpty, contains(.path), !path.isEmpty else { return false }
+        return isValidHTTPTarget()
+    }
+
+    /// What §8.3.1 asks of http and https: a path from the root, no user information, no second opinion in Host.
+    private func isValidHTTPTarget() -> Bool {
+        if let index = firstIndex(of: "host"), contains(.authority), !matchesAuthority(value(index)) { return false }
+        guard scheme.equals("http") || scheme.equals("https") else { return true }
+        let authority = authority
+        for index in authority.indices where authority[index] == UInt8(ascii: "@") { return false }
+        let path = path
+        return path[0] == UInt8(ascii: "/") || (path.equals("*") && method.equals("OPTIONS"))
+    }
+
+    /// Host names do not distinguish case (RFC 9110 §4.2.3).
+    private func matchesAuthority(_ host: Span<UInt8>) -> Bool {
+        let authority = authority
+        guard host.count == authority.count else { return false }
+        for index in host.indices where Self.lowered(host[index]) != Self.lowered(authority[index]) { return false }
+        return true
+    }
+
+    private static func lowered(_ octet: UInt8) -> UInt8 {
+        octet >= 0x41 && octet <= 0x5A ? octet | 0x20 : octet
     }
 
     /// Whether the section is a response (RFC 9113 §8.3.2).
@@ -58,7 +84,7 @@ extension HTTP2Fields {
     private func isValidRegular(_ index: Int) -> Bool {
         let name = name(index)
         guard !name.isEmpty else { return false }
-        for position in name.indices where !Self.isNameOctet(name[position]) { return false }
+        guard OctetClass.all(name, OctetClass.name) else { return false }
         let value = value(index)
         guard isValidValue(value) else { return false }
         switch name.count {
@@ -71,25 +97,13 @@ extension HTTP2Fields {
         }
     }
 
-    /// RFC 9113 §8.2.1: no NUL, CR, LF; no blank at either end.
+    /// No control characters, no blank at either end (RFC 9113 §8.2.1, RFC 9110 §5.5).
     private func isValidValue(_ value: Span<UInt8>) -> Bool {
         guard !value.isEmpty else { return true }
         let first = value[0]
         let last = value[value.count - 1]
         guard first != 0x20, first != 0x09, last != 0x20, last != 0x09 else { return false }
-        for index in value.indices {
-            let octet = value[index]
-            if octet == 0 || octet == 0x0A || octet == 0x0D { return false }
-        }
-        return true
-    }
-
-    /// Token characters of RFC 9110 §5.6.2 without upper case.
-    private static func isNameOctet(_ octet: UInt8) -> Bool {
-        switch octet {
-        case 0x61...0x7A, 0x30...0x39, 0x2D, 0x5F, 0x2E, 0x21, 0x23...0x27, 0x2A, 0x2B, 0x5E, 0x60, 0x7C, 0x7E: true
-        default: false
-        }
+        return OctetClass.all(value, OctetClass.value)
     }
 
     private static func isDigit(_ octet: UInt8) -> Bool { octet >= 0x30 && octet <= 0x39 }

@@ -107,10 +107,10 @@ package struct HTTP2Fields: ~Copyable {
         pseudo = InlineArray(repeating: -1)
     }
 
-    /// Gives memory back; for connections without streams.
-    mutating func shrink() {
-        if bytes.capacity > 512 { bytes = [] }
-        if entries.capacity > 16 { entries = [] }
+    /// Gives memory back; for connections that are idle.
+    mutating func releaseMemory() {
+        bytes = []
+        entries = []
         reset()
     }
 }

@@ -37,6 +37,8 @@ struct HTTP2Stream {
         static var isScheduled: Flags { Flags(rawValue: 32) }
         /// Opened by the peer.
         static var isRemote: Flags { Flags(rawValue: 64) }
+        /// Was blocked at the last look for stalled streams, and nothing has moved since.
+        static var wasBlocked: Flags { Flags(rawValue: 128) }
     }
 
     var context: UInt64 = 0
@@ -59,7 +61,9 @@ struct HTTP2Stream {
     /// From 0, first, to 7, last (RFC 9218 §4.1).
     var urgency: UInt8 = 3
     /// RFC 9218 §4.2.
-    var isIncremental = false
+    ///
+    /// True unless the peer asks for one after the other: sharing is what a relay owes streams it knows nothing about.
+    var isIncremental = true
 
     /// No slot.
     static var none: UInt32 { .max }

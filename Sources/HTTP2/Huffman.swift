@@ -12,8 +12,9 @@ enum Huffman {
         return (bits + 7) >> 3
     }
 
-    /// Appends the encoding of `bytes`, padded with ones (§5.2).
-    static func encode(_ bytes: Span<UInt8>, into output: inout OutputBuffer) {
+    /// Appends the encoding of `bytes`, padded with ones (§5.2); `output` has room for `encodedLength`.
+    @_lifetime(output: copy output)
+    static func encode(_ bytes: Span<UInt8>, into output: inout OutputSpan<UInt8>) {
         var pending: UInt64 = 0
         var bitCount = 0
         for index in bytes.indices {
@@ -21,10 +22,19 @@ enum Huffman {
             let length = Int(HuffmanTables.lengths[symbol])
             pending = pending << UInt64(length) | UInt64(HuffmanTables.codes[symbol])
             bitCount += length
-            while bitCount >= 8 {
-                bitCount -= 8
-                output.append(UInt8(truncatingIfNeeded: pending >> UInt64(bitCount)))
+            // At most 31 bits are left over and 30 come in.
+            while bitCount >= 32 {
+                bitCount -= 32
+                let word = UInt32(truncatingIfNeeded: pending >> UInt64(bitCount))
+                output.append(UInt8(truncatingIfNeeded: word >> 24))
+                output.append(UInt8(truncatingIfNeeded: word >> 16))
+                output.append(UInt8(truncatingIfNeeded: word >> 8))
+                output.append(UInt8(truncatingIfNeeded: word))
             }
+        }
+        while bitCount >= 8 {
+            bitCount -= 8
+            output.append(UInt8(truncatingIfNeeded: pending >> UInt64(bitCount)))
         }
         if bitCount > 0 {
             let padding = 8 - bitCount
@@ -37,6 +47,14 @@ enum Huffman {
     /// - Throws: `.invalidHuffmanCode` for EOS inside, for padding of eight bits or more, or that is not all ones (§5.2).
     /// - Complexity: one table look-up per symbol of up to eight bits; the output is at most 8/5 of the input.
     static func decode(_ bytes: Span<UInt8>, into output: inout [UInt8]) throws(HPACKError) {
+        // The shortest code has five bits.
+        try output.append(addingCapacity: bytes.count * 8 / 5) { (span: inout OutputSpan<UInt8>) throws(HPACKError) in
+            try decode(bytes, into: &span)
+        }
+    }
+
+    @_lifetime(output: copy output)
+    private static func decode(_ bytes: Span<UInt8>, into output: inout OutputSpan<UInt8>) throws(HPACKError) {
         // Bits wait in the high end of `pending`; what is below `bitCount` is zero.
         var pending: UInt64 = 0
         var bitCount = 0

@@ -8,10 +8,8 @@ struct OutputBuffer: ~Copyable {
     private(set) var bytes: [UInt8] = []
     private var head = 0
 
-    /// Capacity that an emptied buffer keeps while streams are active; measured: a burst of HEADERS of 32 streams.
+    /// Capacity that an emptied buffer keeps until the connection is idle: HEADERS of some fifty streams.
     private static var busyCapacity: Int { 16_384 }
-    /// Capacity that an emptied buffer keeps on an idle connection.
-    private static var idleCapacity: Int { 512 }
 
     var count: Int { bytes.count - head }
     var isEmpty: Bool { bytes.count == head }
@@ -22,10 +20,12 @@ struct OutputBuffer: ~Copyable {
     mutating func append(copying span: Span<UInt8>) { bytes.append(copying: span) }
 
     mutating func append(_ value: UInt32) {
-        bytes.append(UInt8(truncatingIfNeeded: value >> 24))
-        bytes.append(UInt8(truncatingIfNeeded: value >> 16))
-        bytes.append(UInt8(truncatingIfNeeded: value >> 8))
-        bytes.append(UInt8(truncatingIfNeeded: value))
+        bytes.append(addingCapacity: 4) { span in
+            span.append(UInt8(truncatingIfNeeded: value >> 24))
+            span.append(UInt8(truncatingIfNeeded: value >> 16))
+            span.append(UInt8(truncatingIfNeeded: value >> 8))
+            span.append(UInt8(truncatingIfNeeded: value))
+        }
     }
 
     mutating func append(_ value: UInt16) {
@@ -34,9 +34,17 @@ struct OutputBuffer: ~Copyable {
     }
 
     mutating func append(_ header: FrameHeader) {
-        append(UInt32(truncatingIfNeeded: header.length) << 8 | UInt32(header.type.rawValue))
-        append(header.flags)
-        append(header.streamID.rawValue)
+        var octets = InlineArray<9, UInt8>(repeating: 0)
+        var span = octets.mutableSpan
+        header.write(into: &span, at: 0)
+        bytes.append(copying: octets.span)
+    }
+
+    /// Appends the Huffman encoding of `text`, which is `length` octets long.
+    mutating func appendHuffman(_ text: Span<UInt8>, length: Int) {
+        bytes.append(addingCapacity: length) { span in
+            Huffman.encode(text, into: &span)
+        }
     }
 
     /// Overwrites the frame header at `position`.
@@ -75,9 +83,9 @@ struct OutputBuffer: ~Copyable {
         return moved
     }
 
-    /// Gives memory back; for connections without streams.
-    mutating func shrinkIfEmpty() {
-        if isEmpty, bytes.capacity > Self.idleCapacity {
+    /// Gives memory back; for connections that are idle.
+    mutating func releaseMemory() {
+        if isEmpty {
             bytes = []
             head = 0
         }

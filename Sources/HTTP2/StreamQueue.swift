@@ -10,6 +10,30 @@ struct StreamQueue: ~Copyable {
 
     var isEmpty: Bool { levels == 0 }
 
+    /// Puts stream `slot` into its level, unless it is queued already.
+    ///
+    /// At the end; but a stream that is not incremental goes to the front when it comes back, so that it is served to its
+    /// end before the next (RFC 9218 §10).
+    mutating func enqueue(_ slot: UInt32, isReturning: Bool, in streams: inout [HTTP2Stream]) {
+        if isReturning, !streams[Int(slot)].isIncremental {
+            prepend(slot, in: &streams)
+        } else {
+            append(slot, in: &streams)
+        }
+    }
+
+    private mutating func prepend(_ slot: UInt32, in streams: inout [HTTP2Stream]) {
+        let index = Int(slot)
+        guard !streams[index].flags.contains(.isScheduled) else { return }
+        let level = Int(streams[index].urgency)
+        streams[index].flags.insert(.isScheduled)
+        streams[index].previous = HTTP2Stream.none
+        streams[index].next = heads[level]
+        if heads[level] == HTTP2Stream.none { tails[level] = slot } else { streams[Int(heads[level])].previous = slot }
+        heads[level] = slot
+        levels |= 1 << UInt8(level)
+    }
+
     /// Puts stream `slot` at the end of its level, unless it is queued already.
     mutating func append(_ slot: UInt32, in streams: inout [HTTP2Stream]) {
         let index = Int(slot)

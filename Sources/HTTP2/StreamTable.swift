@@ -72,7 +72,7 @@ struct StreamTable: ~Copyable {
     }
 
     /// Gives memory back when no stream is left.
-    mutating func shrinkIfEmpty() {
-        if count == 0, entries.count > 8 { entries = [] }
+    mutating func releaseMemory() {
+        if count == 0 { entries = [] }
     }
 }

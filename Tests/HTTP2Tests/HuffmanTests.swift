@@ -1,0 +1,73 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Bytes
+import Testing
+
+@testable import HTTP2
+
+@Suite("Huffman")
+struct HuffmanTests {
+    static func encode(_ bytes: [UInt8]) -> [UInt8] {
+        var output = OutputBuffer()
+        output.appendHuffman(bytes.span, length: Huffman.encodedLength(bytes.span))
+        return output.bytes
+    }
+
+    static func decode(_ bytes: [UInt8]) throws(HPACKError) -> [UInt8] {
+        var output: [UInt8] = []
+        try Huffman.decode(bytes.span, into: &output)
+        return output
+    }
+
+    @Test(
+        "RFC 7541 appendix C: strings and their Huffman codes",
+        arguments: [
+            ("www.example.com", "f1e3 c2e5 f23a 6ba0 ab90 f4ff"),  // C.4.1
+            ("no-cache", "a8eb 1064 9cbf"),  // C.4.2
+            ("custom-key", "25a8 49e9 5ba9 7d7f"),  // C.4.3
+            ("custom-value", "25a8 49e9 5bb8 e8b4 bf"),  // C.4.3
+            ("302", "6402"),  // C.6.1
+            ("private", "aec3 771a 4b"),  // C.6.1
+            ("Mon, 21 Oct 2013 20:13:21 GMT", "d07a be94 1054 d444 a820 0595 040b 8166 e082 a62d 1bff"),  // C.6.1
+            ("https://www.example.com", "9d29 ad17 1863 c78f 0b97 c8e9 ae82 ae43 d3"),  // C.6.1
+            ("gzip", "9bd9 ab"),  // C.6.3
+        ])
+    func vectors(text: String, hex: String) throws {
+        #expect(Self.encode(Array(text.utf8)) == Wire.hex(hex))
+        #expect(try Self.decode(Wire.hex(hex)) == Array(text.utf8))
+    }
+
+    @Test("RFC 7541 §5.2: every octet comes back, alone and beside every other")
+    func roundTrip() throws {
+        for first in 0...255 {
+            let alone = [UInt8(first)]
+            #expect(try Self.decode(Self.encode(alone)) == alone)
+            for second in 0...255 {
+                let pair = [UInt8(first), UInt8(second)]
+                guard try Self.decode(Self.encode(pair)) != pair else { continue }
+                Issue.record("octets \(pair)")
+            }
+        }
+    }
+
+    @Test(
+        "RFC 7541 §5.2: EOS, long padding, and padding that is not all ones are errors",
+        arguments: [
+            "ff ff ff ff",  // EOS and more
+            "ff ff ff fc",  // 30 ones: EOS itself
+            "1f ff",  // 'a' is 00011; then 11 ones: more than seven bits of padding
+            "ff",  // eight bits of padding and nothing else
+            "18",  // 'a', then 000 where 111 belongs
+            "ff ff ff f0",  // a cut off code of 30 bits
+        ])
+    func invalid(hex: String) {
+        #expect(throws: HPACKError.invalidHuffmanCode) { try Self.decode(Wire.hex(hex)) }
+    }
+
+    @Test("An empty string is an empty code")
+    func empty() throws {
+        #expect(Self.encode([]) == [])
+        #expect(try Self.decode([]) == [])
+    }
+}
