@@ -60,6 +60,7 @@ let package = Package(
             .testTarget(
                 name: module.name + "Tests",
                 dependencies: ([module.name] + module.dependencies).map { .init(stringLiteral: $0) },
+                exclude: module.name == "Manifest" ? ["Fixtures"] : [],
                 swiftSettings: strict)
         } + [
             .executableTarget(

@@ -1,0 +1,88 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Mesh
+
+extension MeshTranslator {
+    /// Makes waypoints of Gateways, and notes bindings that lead nowhere.
+    mutating func translateWaypoints() {
+        var classTypes: [String: String] = [:]
+        for entry in entries(.gatewayClass) {
+            classTypes[entry.object.key.name] = entry.object.metadata.labels["istio.io/waypoint-for"]
+        }
+        let serviceHosts = Set(model.services.map(\.hostname))
+        var usable: Set<WaypointBinding> = []
+        for entry in entries(.gateway) {
+            guard case .gateway(let object) = entry.object.body, object.isWaypoint, let port = object.hbonePort,
+                let destination = destination(entry.object.key, object, serviceHosts)
+            else { continue }
+            let key = entry.object.key
+            var waypoint = Waypoint(namespace: key.namespace, name: key.name, destination: destination)
+            waypoint.hbonePort = port
+            waypoint.trafficType = trafficType(entry, classTypes[object.className])
+            switch object.allowedNamespaces {
+            case .same: waypoint.allowedNamespaces = .same
+            case .all: waypoint.allowedNamespaces = .all
+            case .selected(let selector):
+                let names = namespaceLabels.filter { selector.matches($0.value) }.map(\.key)
+                waypoint.allowedNamespaces = .names(Set(names))
+            }
+            model.waypoints.append(waypoint)
+            usable.insert(.gateway(namespace: key.namespace, name: key.name))
+        }
+        for kind in [ObjectKind.namespace, .service, .serviceEntry] {
+            for entry in entries(kind) { checkBinding(entry, usable) }
+        }
+    }
+
+    private mutating func trafficType(
+        _ entry: ObjectStore.Entry, _ classType: String?
+    ) -> Waypoint.TrafficType {
+        switch entry.object.metadata.labels["istio.io/waypoint-for"] ?? classType {
+        case nil, "service": return .service
+        case "workload": return .workload
+        case "all": return .all
+        case "none": return .none
+        case let other?:
+            findings.append(
+                entry.finding(
+                    .warning, field: "metadata.labels[\"istio.io/waypoint-for\"]",
+                    "must be service, workload, all or none; \(printable(other)) is taken as service"))
+            return .service
+        }
+    }
+
+    /// A hostname that is a service of ours, else an address, else any hostname; nil while there is no address.
+    private func destination(
+        _ key: ObjectKey, _ object: GatewayObject, _ serviceHosts: Set<String>
+    ) -> Waypoint.Destination? {
+        var fallback: Waypoint.Destination?
+        for case .hostname(let host) in object.addresses {
+            let service = ServiceKey(namespace: namespace(ofHost: host) ?? key.namespace, hostname: host)
+            if serviceHosts.contains(host) { return .service(service) }
+            fallback = fallback ?? .service(service)
+        }
+        for case .ip(let address) in object.addresses { return .address(address) }
+        return fallback
+    }
+
+    /// The namespace in `name.namespace.svc.cluster.local`.
+    private func namespace(ofHost host: String) -> String? {
+        let suffix = ".svc.\(options.clusterDomain)"
+        guard host.hasSuffix(suffix) else { return nil }
+        let labels = host.dropLast(suffix.count).split(separator: ".", omittingEmptySubsequences: false)
+        return labels.count == 2 ? String(labels[1]) : nil
+    }
+
+    private mutating func checkBinding(_ entry: ObjectStore.Entry, _ usable: Set<WaypointBinding>) {
+        let key = entry.object.key
+        let namespace = key.kind == .namespace ? key.name : key.namespace
+        let binding = binding(entry.object.metadata.labels, namespace: namespace)
+        guard case .gateway(let gatewayNamespace, let name) = binding, !usable.contains(binding) else { return }
+        findings.append(
+            entry.finding(
+                .warning, field: "metadata.labels[\"istio.io/use-waypoint\"]",
+                "there is no waypoint \(printable(gatewayNamespace))/\(printable(name)) with an address: "
+                    + "traffic goes direct, without layer 7 policy"))
+    }
+}
