@@ -12,7 +12,8 @@ extension NetfilterTable {
         // NFT_TABLE_F_DORMANT (linux/netfilter/nf_tables.h).
         if flags & 1 != 0 { differences.append(.tableDormant) }
         let chains = try chainShapes()
-        let found = try ruleExpressions()
+        let (found, unreadable) = try ruleExpressions()
+        if unreadable > 0 { differences.append(.rulesUnreadable(count: unreadable)) }
         for chain in RedirectionPlan.Chain.allCases {
             guard let shape = chains[chain.rawValue] else {
                 differences.append(.chainMissing(chain))
@@ -85,8 +86,8 @@ extension NetfilterTable {
         unsafe nftnl_chain_get_str(chain, UInt16(attribute.rawValue)).map { unsafe String(cString: $0) } ?? ""
     }
 
-    /// The expressions of the table's rules, by chain and in order.
-    private func ruleExpressions() throws(RedirectionError) -> [String: [[String]]] {
+    /// The expressions of the table's rules, by chain and in order, and how many the library does not understand.
+    private func ruleExpressions() throws(RedirectionError) -> (byChain: [String: [[String]]], unreadable: Int) {
         var request = NetlinkRequest()
         let selection = try NetfilterRule.selectingTable()
         try unsafe request.append(.readBack) { place, sequence in
@@ -94,18 +95,17 @@ extension NetfilterTable {
             if let header = unsafe header { unsafe selection.write(to: header) }
             return unsafe header
         }
-        var expressions: [String: [[String]]] = [:]
-        var failure: RedirectionError?
+        var byChain: [String: [[String]]] = [:]
+        var unreadable = 0
         try unsafe socket.read(request) { header in
             do throws(RedirectionError) {
                 let rule = try unsafe NetfilterRule.parsing(header)
                 guard rule.tableName == RedirectionPlan.tableName else { return }
-                expressions[rule.chainName, default: []].append(rule.expressions)
+                byChain[rule.chainName, default: []].append(rule.expressions)
             } catch {
-                failure = error
+                unreadable += 1
             }
         }
-        if let failure { throw failure }
-        return expressions
+        return (byChain, unreadable)
     }
 }

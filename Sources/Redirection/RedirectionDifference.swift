@@ -15,6 +15,8 @@ package enum RedirectionDifference: Hashable, Sendable {
     case chainUnexpected(name: String)
     /// A chain holds other rules; the position is that of the first that differs.
     case rulesDiffer(RedirectionPlan.Chain, position: Int)
+    /// The table has rules that libnftnl does not understand, so they are not ours.
+    case rulesUnreadable(count: Int)
     /// Marked replies are not routed by our table.
     case routeRuleMissing(AddressFamily)
     /// Our table does not deliver locally.
@@ -35,6 +37,7 @@ extension RedirectionDifference: CustomStringConvertible {
         case .chainUnexpected(let name): "\(table): the chain \(name) is not ours"
         case .rulesDiffer(let chain, let position):
             "\(table): the chain \(chain.rawValue) differs from rule \(position + 1) on"
+        case .rulesUnreadable(let count): "\(table): \(count) rules are not ours"
         case .routeRuleMissing(let family): "the routing rule for \(family) is missing"
         case .routeMissing(let family): "the local route for \(family) is missing"
         case .loopbackDown: "the loopback device is down"

@@ -260,17 +260,36 @@ struct PodRedirectionTests {
         #expect(try pod.inPod { try Shell.lines(Self.ruleset) }.count == 2 + 5 * 3 + 14 + 4 * 64)
     }
 
-    @Test("9000 pods on a node: enrolling one takes under 5 ms")
+    @Test("apply leaves rules alone that are right already, with what they counted")
+    func counters() throws {
+        let pod = try TestPod()
+        let redirection = try PodRedirection()
+        try redirection.apply(Self.plan, in: pod.pod)
+        let listener = try pod.inPod { try TestSocket.listening(on: 15001, mark: 0x539) }
+        _ = try pod.inPod { try TestSocket.connected(to: TestPod.clientV4, 80) }
+        _ = try listener.accept()
+        let counted = { try pod.inPod { try Shell.run("nft list chain inet ambit redirect-output") } }
+        let before = try counted()
+        #expect(before.contains("packets 1 bytes"))
+        try redirection.apply(Self.plan, in: pod.pod)
+        #expect(try counted() == before)
+    }
+
+    @Test("9000 pods on a node: a new pod, and one that is enrolled already, take under 5 ms")
     func cost() throws {
         let pod = try TestPod()
         let redirection = try PodRedirection()
         let clock = ContinuousClock()
-        let times = try (0..<10).map { _ in
-            let time = try clock.measure { try redirection.apply(Self.plan, in: pod.pod) }
+        var fresh: [Duration] = []
+        var again: [Duration] = []
+        for _ in 0..<10 {
+            fresh.append(try clock.measure { try redirection.apply(Self.plan, in: pod.pod) })
+            again.append(try clock.measure { try redirection.apply(Self.plan, in: pod.pod) })
             try redirection.remove(Self.plan, in: pod.pod)
-            return time
-        }.sorted()
-        #expect(times[5] < .milliseconds(5), "median; all: \(times)")
+        }
+        // The median: other tests run on the same cores.
+        #expect(fresh.sorted()[5] < .milliseconds(5), "\(fresh)")
+        #expect(again.sorted()[5] < .milliseconds(5), "\(again)")
     }
 }
 
