@@ -17,6 +17,7 @@ DIRECTION := --explicit-target-dependency-import-check error
 # Compile and link, inspect (style.md rule 15), and what the end-to-end tests use as applications and instruments.
 BUILD_PACKAGES := libssl-dev libnftnl-dev libmnl-dev pkg-config
 TEST_PACKAGES := iproute2 nftables procps util-linux openssl curl tcpdump python3 python3-pytest python3-h2
+CONFORMANCE_PACKAGES := nghttp2-client curl python3 python3-h2
 INTEROP_PACKAGES := python3-venv python3-pip
 ENVOY_VERSION := 1.40.0
 ENVOY := .build/envoy/bin/envoy
@@ -37,6 +38,7 @@ define install
 endef
 
 .PHONY: help deps deps-build deps-interop build build-debug test test-unit test-e2e demo interop \
+        conformance conformance-server \
         fmt lint gates check clean
 
 help: ## list the targets
@@ -74,6 +76,17 @@ demo: deps build ## a mesh on this machine, step by step (root); KEEP=1 stays up
 
 interop: deps-interop build ## Envoy as our client and as our server (root)
 	ENVOY=$(CURDIR)/$(ENVOY) $(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/Interop $(E2E)
+
+.build/programs/conformance-server: $(wildcard Sources/Bytes/* Sources/LinuxIO/* Sources/HTTP2/* Tests/Conformance/Server/*) \
+		Tests/compile | deps-build
+	Tests/compile conformance-server Bytes LinuxIO HTTP2 -- Tests/Conformance/Server/*.swift
+
+conformance: .build/programs/conformance-server ## every check RFC 9113 and RFC 7541 ask of a server; ONLY=text picks
+	@$(call install,$(CONFORMANCE_PACKAGES))
+	$(PYTHON) -B Tests/Conformance/run.py --only "$(ONLY)" $<
+
+conformance-server: .build/programs/conformance-server ## the HTTP/2 server core, answering any request on PORT
+	$< $(or $(PORT),8080)
 
 fmt: ## format the Swift sources in place
 	swift format format --in-place --recursive --configuration .swift-format $(SWIFT_SOURCES)
