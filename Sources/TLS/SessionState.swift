@@ -33,6 +33,10 @@ struct SessionState {
 }
 
 /// The BIO that lends memory to OpenSSL instead of a socket.
+///
+/// ## Concurrency model
+///
+/// `method` is made once, by Swift's initialiser of statics, and only read afterwards: by OpenSSL, on any worker.
 enum MemoryBIO {
     /// Made once; nil when OpenSSL has no memory, which sessions report as `.internalFailure`.
     nonisolated(unsafe) static let method: OpaquePointer? = unsafe makeMethod()

@@ -6,7 +6,7 @@ import pytest
 from mesh.serving import assert_refused, exchange
 from mesh.topology import client_and_server
 from mesh.waiting import eventually
-from mesh.wires import BRIDGE, PROBE_ADDRESS
+from mesh.wires import PROBE_ADDRESS
 
 SECRET = b"nobody on the wire may read this"
 
@@ -27,7 +27,8 @@ def assert_plaintext(segments, port):
 def test_captured_to_captured_is_mutual_tls_on_the_wire(each_family, same_node):
     client, server = client_and_server(each_family, same_node)
     server.serve(8080)
-    capture = each_family.capture(client.node.netns, "any" if same_node else BRIDGE)
+    # Within a node nothing crosses the fabric: look at the client's own wire.
+    capture = each_family.capture(client.netns, "eth0") if same_node else each_family.capture()
     with client.connect(server, 8080) as connection:
         exchange(connection, SECRET)
     for tunnel, direction in (client.node.tunnel, "outbound"), (server.node.tunnel, "inbound"):
@@ -46,9 +47,8 @@ def test_both_ends_count_a_captured_connection_once_as_mutual_tls(world, same_no
         exchange(connection)
     for tunnel, reporter in (client.node.tunnel, "source"), (server.node.tunnel, "destination"):
         labels = {"reporter": reporter, "source_workload": "client", "destination_workload": "server"}
-        metrics = eventually(lambda: tunnel.metrics().total("istio_tcp_connections_closed_total", **labels) == 1
-                             and tunnel.metrics())
-        opened, = metrics.select("istio_tcp_connections_opened_total", **labels)
+        tunnel.wait_total(1, "istio_tcp_connections_closed_total", **labels)
+        opened, = tunnel.metrics().select("istio_tcp_connections_opened_total", **labels)
         assert opened.value == 1
         assert opened.labels["connection_security_policy"] == "mutual_tls"
         assert opened.labels["source_principal"] == client.spiffe_id
@@ -64,6 +64,7 @@ def test_server_uncaptured_is_reached_in_plaintext(each_family):
     assert_plaintext(capture.segments(), 8080)
     entry = client.node.tunnel.wait_access(direction="outbound", dst__workload="server")
     assert entry["src.workload"] == "client" and "src.identity" not in entry
+    client.node.tunnel.wait_total(1, "istio_tcp_connections_closed_total", destination_workload="server")
     sample, = client.node.tunnel.metrics().select("istio_tcp_connections_opened_total", destination_workload="server")
     assert sample.labels["connection_security_policy"] == "unknown"
     assert not server.is_captured()
@@ -133,7 +134,7 @@ def test_a_refused_port_is_seen_as_a_closed_connection_and_counted(each_family):
     assert_refused(connection)
     entry = client.node.tunnel.wait_access(direction="outbound", dst__workload="server")
     assert "503" in entry["error"]
-    assert eventually(lambda: server.node.tunnel.metrics().total("ambit_refusals_total", reason="connect_refused")) == 1
+    server.node.tunnel.wait_total(1, "ambit_refusals_total", reason="connect_refused")
 
 
 def test_probes_of_the_node_reach_a_captured_pod_uncounted(each_family):

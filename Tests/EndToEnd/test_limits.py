@@ -61,14 +61,13 @@ def test_one_pod_cannot_take_all_connections_of_the_node(world):
     client, server = client_and_server(world, start=False)
     other = world.pod("other", client.node)
     server.serve(8080)
-    client.node.tunnel.options = ["--max-connections-per-pod", "50"]
+    client.node.tunnel.options = ["--connections-per-pod", "50"]
     world.start()
     connections = [client.connect(server, 8080) for _ in range(80)]
     working = [connection for connection in connections if answers(connection)]
     assert 40 <= len(working) <= 50
     exchange(other.connect(server, 8080))
-    assert eventually(lambda: client.node.tunnel.metrics().total(
-        "ambit_refusals_total", reason="connection_limit")) >= 30
+    client.node.tunnel.wait_total(80 - len(working), "ambit_refusals_total", reason="connection_limit")
 
 
 def test_an_idle_timeout_closes_when_asked_for(world):
@@ -137,5 +136,4 @@ def test_idle_connections_cost_little_and_give_it_back(world):
     assert grown / len(connections) < 16  # KiB each: no buffer is held by an idle connection
     for connection in connections:
         connection.close()
-    tunnel = client.node.tunnel
-    eventually(lambda: tunnel.metrics().total("istio_tcp_connections_closed_total", reporter="source") == 420)
+    client.node.tunnel.wait_total(420, "istio_tcp_connections_closed_total", reporter="source")

@@ -41,7 +41,7 @@ def test_opened_and_closed_follow_a_connection(mesh):
 
     ends = (client.node.tunnel, "source"), (server.node.tunnel, "destination")
     for end in ends:
-        assert eventually(lambda: counts(*end)) == (1, 0)
+        eventually(lambda: counts(*end) == (1, 0))
     connection.close()
     for end in ends:
         eventually(lambda: counts(*end) == (1, 1))
@@ -62,7 +62,7 @@ def test_bytes_are_exact_in_both_directions_and_on_both_sides(mesh):
         pass
     inner.close()
     for tunnel, reporter in (client.node.tunnel, "source"), (server.node.tunnel, "destination"):
-        eventually(lambda: tunnel.metrics().total("istio_tcp_connections_closed_total", reporter=reporter) == 1)
+        tunnel.wait_total(1, "istio_tcp_connections_closed_total", reporter=reporter)
         metrics = tunnel.metrics()
         assert metrics.total("istio_tcp_received_bytes_total", reporter=reporter) == 12_345
         assert metrics.total("istio_tcp_sent_bytes_total", reporter=reporter) == 678_901

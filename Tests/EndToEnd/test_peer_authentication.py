@@ -27,9 +27,8 @@ def test_plaintext_is_refused_under_strict(mesh):
     exchange(client.connect(server, 8080))
     entry = server.node.tunnel.wait_access(direction="inbound")
     assert "STRICT" in entry["error"]
-    metrics = server.node.tunnel.metrics()
-    assert metrics.total("ambit_refusals_total", reason="plaintext_refused") == 1
-    assert metrics.total("istio_tcp_connections_failed_total", response_flags="DENY") == 1
+    server.node.tunnel.wait_total(1, "ambit_refusals_total", reason="plaintext_refused")
+    server.node.tunnel.wait_total(1, "istio_tcp_connections_failed_total", response_flags="DENY")
 
 
 @pytest.mark.parametrize("objects, refused", [

@@ -35,13 +35,12 @@ def test_service_loadbalancing(each_family):
     assert min(answers.values()) >= 10
     entry = node1.tunnel.wait_access(direction="outbound", dst__workload="remote")
     assert entry["dst.service"] == service.hostname
-    assert eventually(lambda: node1.tunnel.metrics().total(
-        "istio_tcp_connections_closed_total", reporter="source", destination_service=service.hostname,
-        destination_service_name="backend", destination_service_namespace="default")) == 90
+    node1.tunnel.wait_total(
+        90, "istio_tcp_connections_closed_total", reporter="source", destination_service=service.hostname,
+        destination_service_name="backend", destination_service_namespace="default")
     # The far side learns the service too, from `forwarded`.
-    assert eventually(lambda: node2.tunnel.metrics().total(
-        "istio_tcp_connections_closed_total", reporter="destination", destination_service=service.hostname)
-        == answers["remote"])
+    node2.tunnel.wait_total(answers["remote"], "istio_tcp_connections_closed_total", reporter="destination",
+                            destination_service=service.hostname)
     assert len(pods) == 2
 
 
@@ -106,7 +105,7 @@ def test_a_service_without_endpoints_refuses(each_family):
     each_family.start()
     connection = client.connect(service, 80)
     assert_refused(connection)
-    assert eventually(lambda: node.tunnel.metrics().total("ambit_refusals_total", reason="no_healthy_upstream")) == 1
+    node.tunnel.wait_total(1, "ambit_refusals_total", reason="no_healthy_upstream")
     assert "no healthy" in eventually(lambda: node.tunnel.access())[0]["error"]
 
 

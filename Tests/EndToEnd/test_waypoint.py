@@ -104,6 +104,7 @@ def test_a_waypoint_passes_on_with_its_own_identity_and_is_not_looped_back(each_
         upstream = hbone.dial(proxy.pod, server, proxy.svid).request(authority(server.ip, 8080))
         assert upstream.status == 200
         downstream.sendall(upstream.socket.recv(100))
+        upstream.socket.close()
 
     proxy.serve(forward)
     assert ask(client, server, 8080) == "server"

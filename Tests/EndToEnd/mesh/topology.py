@@ -6,16 +6,18 @@ from . import hbone
 from .serving import echo
 
 
-def client_and_server(world, same_node=False, client_in_mesh=True, server_in_mesh=True, start=True):
+def client_and_server(world, same_node=False, client_in_mesh=True, server_in_mesh=True, options=(), start=True):
     """Two nodes with tunnels; `client` on the first and `server` on the second (or the first too).
 
-    Namespace `default` is enrolled and `plain` is not; a pod is placed in one of them.
+    Namespace `default` is enrolled and `plain` is not; a pod is placed in one of them. `options` go to both tunnels.
     """
     world.namespace("default")
     world.namespace("plain", ambient=False)
     node1, node2 = world.node("node1"), world.node("node2")
     client = world.pod("client", node1, "default" if client_in_mesh else "plain")
     server = world.pod("server", node1 if same_node else node2, "default" if server_in_mesh else "plain")
+    for tunnel in world.tunnels:
+        tunnel.options += options
     if start:
         world.start()
     return client, server

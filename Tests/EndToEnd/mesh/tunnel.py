@@ -86,6 +86,11 @@ class Tunnel:
         assert status == 200, f"/metrics answered {status}"
         return Metrics(body)
 
+    def wait_total(self, expected, name, within=5, **labels):
+        """Waits until the samples of a metric with these labels add up to a number."""
+        eventually(lambda: self.metrics().total(name, **labels) == expected, within,
+                   message=lambda: f"{name}{labels} == {expected}; there is: {self.metrics().select(name)}")
+
     def ask(self, *words, **options):
         """Runs `ambit-tunnel WORDS` beside the running tunnel and returns the finished command."""
         return self.netns.run(binary(), *words, **options)
