@@ -20,6 +20,7 @@ let modules: [(name: String, dependencies: [String])] = [
     ("Bytes", []),
     ("Identity", ["Bytes", "COpenSSL", "CLinux"]),
     ("LinuxIO", ["Bytes", "CLinux"]),
+    ("Console", ["Bytes", "LinuxIO"]),
     ("Mesh", ["Bytes", "Identity"]),
     ("Telemetry", ["Bytes", "LinuxIO", "CLinux"]),
     ("HTTP2", ["Bytes"]),
@@ -66,9 +67,12 @@ let package = Package(
             .executableTarget(
                 name: "ambit-tunnel",
                 dependencies: [
-                    "Bytes", "Identity", "LinuxIO", "Mesh", "Telemetry", "Manifest", "Redirection", "Tunnel",
+                    "Bytes", "Console", "Identity", "LinuxIO", "Mesh", "Telemetry", "Manifest", "Redirection", "Tunnel",
                 ],
                 swiftSettings: strict),
             .executableTarget(name: "ambit-waypoint", swiftSettings: strict),
+            .testTarget(
+                name: "TunnelCommandTests", dependencies: ["ambit-tunnel", "Bytes", "Telemetry", "Tunnel"],
+                swiftSettings: strict),
         ]
 )

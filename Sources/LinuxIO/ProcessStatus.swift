@@ -57,6 +57,13 @@ package struct ProcessStatus: Sendable {
     /// Processors that are online (sysconf(3)).
     package static var processors: Int { max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN))) }
 
+    /// What the soft limit of file descriptors may be raised to (getrlimit(2)).
+    package static var hardDescriptorLimit: UInt64 {
+        var limit = rlimit()
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
+        return UInt64(limit.rlim_max)
+    }
+
     private static func countDescriptors() -> UInt64 {
         guard let directory = unsafe opendir("/proc/self/fd") else { return 0 }
         defer { unsafe closedir(directory) }

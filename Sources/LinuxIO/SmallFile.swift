@@ -23,4 +23,12 @@ package enum SmallFile {
             guard bytes.count <= limit else { return nil }
         }
     }
+
+    /// What may be done with `path` (access(2)); 0, or the errno that says why not.
+    package static func access(_ path: String, write isForWriting: Bool, search isDirectory: Bool) -> CInt {
+        let mode = R_OK | (isForWriting ? W_OK : 0) | (isDirectory ? X_OK : 0)
+        // Safety: the C string lives until the call returns, and access(2) does not keep it.
+        let result = unsafe path.withCString { unsafe Glibc.access($0, mode) }
+        return result == 0 ? 0 : errno
+    }
 }

@@ -70,13 +70,13 @@ package struct TunnelConfiguration: Sendable {
 
     /// Threads that carry traffic (`--workers`): a quarter of the cores, at least two (ztunnel 1.31).
     package var workers = max(2, ProcessStatus.processors / 4)
-    /// Connections of one pod, both directions (`--connections-per-pod`).
+    /// Connections of one pod, both directions (`--max-connections-per-pod`).
     package var connectionsPerPod = 65_536
-    /// HBONE handshakes of one pod that are not complete (`--handshakes-per-pod`).
+    /// HBONE handshakes of one pod that are not complete (`--max-handshakes-per-pod`).
     package var handshakesPerPod = 1024
-    /// Bytes that may wait for the slow sockets of one pod (`--buffer-per-pod`).
+    /// Bytes that may wait for the slow sockets of one pod (`--max-buffer-per-pod`).
     package var bufferedBytesPerPod = 64 << 20
-    /// New connections of one pod per second, both directions; twice as many in a burst (`--connection-rate-per-pod`).
+    /// New connections of one pod per second, both directions; twice as many in a burst (`--max-connection-rate-per-pod`).
     package var connectionRatePerPod = 20_000
     /// Bytes that may wait for slow sockets, all workers together (`--memory-ceiling`).
     package var memoryCeilingBytes = 256 << 20

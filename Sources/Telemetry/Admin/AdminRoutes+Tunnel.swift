@@ -49,7 +49,16 @@ extension AdminRoutes {
 
     private mutating func addTables(_ tables: Tables, version: String) {
         func table(_ rows: @escaping @Sendable () -> [some AdminRow]) -> Handler {
-            { _ in .json { json in json.array { json in for row in rows() { row.write(to: &json) } } } }
+            { request in
+                let namespace = request["namespace"]
+                return .json { json in
+                    json.array { json in
+                        for row in rows() where namespace == nil || row.chosenBy == nil || row.chosenBy == namespace {
+                            row.write(to: &json)
+                        }
+                    }
+                }
+            }
         }
         get(.admin, "/workloads", help: "workloads as JSON", table(tables.workloads))
         get(.admin, "/services", help: "services as JSON", table(tables.services))

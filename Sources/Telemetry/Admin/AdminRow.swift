@@ -5,4 +5,7 @@
 package protocol AdminRow: Sendable {
     /// Writes the entry as one JSON object.
     func write(to json: inout JSONWriter)
+
+    /// The namespace by which rows are chosen (`?namespace=`); nil for rows of none, which are always shown.
+    var chosenBy: String? { get }
 }

@@ -23,6 +23,8 @@ package struct CertificateRow: AdminRow {
     /// An empty row.
     package init() {}
 
+    package var chosenBy: String? { nil }
+
     package func write(to json: inout JSONWriter) {
         json.object { json in
             json.member("identity", identity)

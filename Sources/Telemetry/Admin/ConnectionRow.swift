@@ -46,6 +46,8 @@ package struct ConnectionRow: AdminRow {
         self.transport = transport
     }
 
+    package var chosenBy: String? { namespace }
+
     package func write(to json: inout JSONWriter) {
         json.object { json in
             json.member("id", id)

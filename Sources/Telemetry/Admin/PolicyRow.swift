@@ -23,6 +23,8 @@ package struct PolicyRow: AdminRow {
     /// An empty row.
     package init() {}
 
+    package var chosenBy: String? { namespace }
+
     package func write(to json: inout JSONWriter) {
         json.object { json in
             json.member("kind", kind)

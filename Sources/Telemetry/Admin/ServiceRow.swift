@@ -25,6 +25,8 @@ package struct ServiceRow: AdminRow {
     /// An empty row.
     package init() {}
 
+    package var chosenBy: String? { namespace }
+
     package func write(to json: inout JSONWriter) {
         json.object { json in
             json.member("namespace", namespace)

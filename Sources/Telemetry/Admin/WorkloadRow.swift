@@ -35,6 +35,8 @@ package struct WorkloadRow: AdminRow {
     /// An empty row.
     package init() {}
 
+    package var chosenBy: String? { namespace }
+
     package func write(to json: inout JSONWriter) {
         json.object { json in
             json.member("uid", uid)

@@ -1,0 +1,145 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+internal import Console
+internal import Identity
+internal import Telemetry
+internal import Tunnel
+
+extension RunCommand {
+    /// Every option of `run`; docs/operations.md explains them at length.
+    static var options: [Option<TunnelConfiguration>] { place + work + ports + times + limits + logging }
+
+    private static var place: [Option<TunnelConfiguration>] {
+        [
+            .text("config", "DIR", \.configDirectory, "Folder of Kubernetes manifests to read and follow.")
+                .from("AMBIT_CONFIG"),
+            .text("node", "NAME", \.nodeName, "Name of this node, as in spec.nodeName of its pods.").from("NODE_NAME"),
+            .text("ca-dir", "DIR", \.caDirectory, "Folder of the embedded CA, made at the first start.")
+                .from("AMBIT_CA_DIR"),
+            Option(
+                "trust-domain", "DOMAIN", \.trustDomain, "Trust domain of all identities.",
+                expected: "a trust domain (lower-case letters, digits, dots, dashes, underscores)",
+                show: { $0.name }, read: readTrustDomain
+            ).from("TRUST_DOMAIN"),
+            .text("cluster-id", "NAME", \.clusterID, "Name of this cluster in logs, metrics and baggage.")
+                .from("CLUSTER_ID", "ISTIO_META_CLUSTER_ID"),
+            .text("cluster-domain", "DOMAIN", \.clusterDomain, "DNS suffix of service host names.")
+                .from("CLUSTER_DOMAIN"),
+            .text("network", "NAME", \.network, "Network that this node's pods are in, in a mesh of several.")
+                .from("NETWORK"),
+            Option(
+                "root-namespace", "NAME", list: \.rootNamespaceList,
+                "Namespace whose policies hold for the whole mesh; may be repeated."),
+        ]
+    }
+
+    private static var work: [Option<TunnelConfiguration>] {
+        [
+            .count("workers", \.workers, in: 1...256, "Threads that carry traffic.").from("AMBIT_WORKERS"),
+            .count(
+                "connect-attempts", \.connectAttempts, in: 1...16,
+                "Endpoints tried, one after the other, when connecting fails."),
+            Option(
+                "source-address", "keep|own", \.preservesSource,
+                "Whether applications see the client's address or the tunnel's own.", expected: "keep or own",
+                show: { $0 ? "keep" : "own" }, read: { ["keep": true, "own": false][$0] }),
+            Option(
+                "svid-ttl", "TIME", \.svidValiditySeconds, "How long a certificate is valid.",
+                expected: "a duration of at least a minute; write for example 24h",
+                show: { Quantity.text(.seconds($0)) }, read: readValidity
+            ).from("SECRET_TTL"),
+        ]
+    }
+
+    private static var ports: [Option<TunnelConfiguration>] {
+        [
+            .port("outbound-port", \.outboundPort, "Port for captured connections of the pods' applications."),
+            .port("inbound-plaintext-port", \.inboundPlaintextPort, "Port for captured plaintext to the pods."),
+            .port("hbone-port", \.hbonePort, "Port for HBONE to the pods."),
+            .port("admin-port", \.adminPort, "Admin port, on loopback only."),
+            .port("metrics-port", \.metricsPort, "Port of the metrics for Prometheus."),
+            .port("readiness-port", \.readinessPort, "Port of /healthz/ready."),
+            Option(
+                "bind", "IP", \.bindAddress, "Address of metrics and readiness; :: takes IPv4 too.",
+                expected: "an IP address", show: { $0.description }, read: { IPAddress($0) }),
+        ]
+    }
+
+    private static var times: [Option<TunnelConfiguration>] {
+        [
+            .duration("connect-timeout", \.connectTimeout, "How long connecting may take."),
+            .duration("handshake-timeout", \.handshakeTimeout, "How long a TLS handshake may take."),
+            .duration("response-timeout", \.responseTimeout, "How long the far tunnel may take to answer CONNECT."),
+            .duration(
+                "half-close-timeout", \.halfCloseTimeout,
+                "How long a connection may be silent after one side has finished; 0 is for ever."),
+            .duration("idle-timeout", \.idleTimeout, "How long a connection may be silent; 0 is for ever."),
+            .duration("pool-idle-timeout", \.poolIdleTimeout, "How long an HBONE connection without streams is kept."),
+            .duration(
+                "drain-timeout", \.drainTimeout,
+                "How long connections may go on after SIGTERM, or after their pod left the mesh."),
+            Option(
+                "keepalive", "TIME", \.keepaliveSeconds, "Silence before TCP keepalive probes; 0 is never.",
+                expected: "a duration in whole seconds; write for example 3m",
+                show: { Quantity.text(.seconds(Int64($0))) }, read: readSeconds
+            ).from("KEEPALIVE_TIME"),
+        ]
+    }
+
+    private static var limits: [Option<TunnelConfiguration>] {
+        [
+            .count("max-connections-per-pod", \.connectionsPerPod, in: 1...1 << 24, "Connections of one pod."),
+            .count(
+                "max-handshakes-per-pod", \.handshakesPerPod, in: 1...1 << 20,
+                "HBONE handshakes of one pod that are not complete."),
+            .bytes("max-buffer-per-pod", \.bufferedBytesPerPod, "Bytes that may wait for one pod's slow sockets."),
+            .count(
+                "max-connection-rate-per-pod", \.connectionRatePerPod, in: 1...1 << 24,
+                "New connections of one pod per second; twice as many in a burst."),
+            .bytes("memory-ceiling", \.memoryCeilingBytes, "Bytes that may wait for slow sockets, all pods together."),
+        ]
+    }
+
+    private static var logging: [Option<TunnelConfiguration>] {
+        [
+            .choice("log-format", \.logFormat, "How log lines look.").from("LOG_FORMAT"),
+            Option(
+                "log-level", "LEVELS", \.logLevels,
+                "Level of all scopes (error, warn, info, debug, trace, off), and of single ones: info,access:debug.",
+                expected: "a list of log levels; write for example info,access:debug", show: { $0 }, read: readLevels
+            ).from("AMBIT_LOG"),
+            .text("log-file", "FILE", \.logFile, "File to append the log to, instead of standard output."),
+            .duration("log-interval", \.logInterval, "How often an open connection writes a line; 0 is never."),
+            .duration("metric-lifetime", \.metricLifetime, "How long a metric series is kept after its last change."),
+        ]
+    }
+
+    private static func readTrustDomain(_ text: String) -> TrustDomain? {
+        do { return try TrustDomain(text) } catch { return nil }
+    }
+
+    private static func readLevels(_ text: String) -> String? {
+        do { _ = try LogLevels(parsing: text) } catch { return nil }
+        return text
+    }
+
+    private static func readValidity(_ text: String) -> Int64? {
+        guard let duration = Quantity.duration(text), duration >= .seconds(60) else { return nil }
+        return duration.count / 1_000_000_000
+    }
+
+    private static func readSeconds(_ text: String) -> Int32? {
+        guard let duration = Quantity.duration(text) else { return nil }
+        return Int32(exactly: duration.count / 1_000_000_000)
+    }
+}
+
+extension TunnelConfiguration {
+    /// The root namespaces in order, for the option that collects them.
+    fileprivate var rootNamespaceList: [String] {
+        get { rootNamespaces.sorted() }
+        set { rootNamespaces = Set(newValue) }
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Console
+internal import LinuxIO
+internal import Tunnel
+
+/// `ambit-tunnel run`.
+enum RunCommand {
+    static var command: Command<TunnelConfiguration> {
+        Command(
+            "ambit-tunnel run", summary: "Carry the traffic of this node's pods.", required: "--config DIR",
+            details: """
+                Reads the manifests in DIR and follows their changes; captures, encrypts and authorizes the TCP traffic
+                of this node's enrolled pods. Needs CAP_NET_ADMIN, CAP_SYS_ADMIN and CAP_NET_RAW (ambit-tunnel check
+                says what is lacking). SIGTERM drains and ends, a second signal ends at once.
+                """,
+            options: options,
+            examples: [
+                (
+                    "ambit-tunnel run --config /etc/ambit --node worker-1",
+                    "Serve the pods of node worker-1 from a folder"
+                ),
+                (
+                    "ambit-tunnel run --config /etc/ambit --log-format json --log-level info,access:debug",
+                    "Log in JSON, with a line also for each connection that opens"
+                ),
+                (
+                    "ambit-tunnel run --config /etc/ambit --idle-timeout 2h --max-connections-per-pod 10000",
+                    "End connections that are silent for two hours; allow 10,000 per pod"
+                ),
+            ])
+    }
+
+    /// The defaults that options change.
+    static var defaults: TunnelConfiguration {
+        TunnelConfiguration(
+            configDirectory: "", nodeName: ProcessEnvironment.hostName, caDirectory: "/var/lib/ambit/ca")
+    }
+
+    static func main(_ words: [String]) throws -> ExitCode {
+        var configuration = defaults
+        guard try command.read(words, into: &configuration, environment: ProcessEnvironment.value) else {
+            Terminal.print(command.help(defaults: defaults))
+            return .success
+        }
+        try validate(configuration)
+        return serve(configuration)
+    }
+
+    /// What no single option can say is wrong.
+    static func validate(_ configuration: TunnelConfiguration) throws(UsageError) {
+        guard !configuration.configDirectory.isEmpty else {
+            throw UsageError(
+                "--config DIR is needed: the folder with the mesh's manifests; try ambit-tunnel run --help")
+        }
+        guard !configuration.nodeName.isEmpty else {
+            throw UsageError("--node NAME is needed: the host has no name; try ambit-tunnel run --help")
+        }
+        let ports = [
+            ("--outbound-port", configuration.outboundPort),
+            ("--inbound-plaintext-port", configuration.inboundPlaintextPort),
+            ("--hbone-port", configuration.hbonePort), ("--admin-port", configuration.adminPort),
+            ("--metrics-port", configuration.metricsPort), ("--readiness-port", configuration.readinessPort),
+        ]
+        for (index, (name, port)) in ports.enumerated() {
+            guard let (other, _) = ports[..<index].first(where: { $0.1 == port }) else { continue }
+            throw UsageError("\(other) and \(name) are both \(port); choose two ports")
+        }
+    }
+
+    private static func serve(_ configuration: TunnelConfiguration) -> ExitCode {
+        Terminal.complain("ambit-tunnel run", "this build has no data path")
+        return .failure
+    }
+}
