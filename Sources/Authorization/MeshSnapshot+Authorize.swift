@@ -27,7 +27,7 @@ extension MeshSnapshot {
             return Verdict(decision: .allowed(by: nil))
         }
         let facts = ConnectionFacts(peer: peer, destination: destination)
-        let keys = ConnectionKeys(facts)
+        let keys = ConnectionKeys(facts, kinds: policies.keyKinds(record))
         var dryRun = Verdict.DryRun()
         dryRun.deniedBy = policies.firstMatch(record, .dryRunDeny, facts, keys).policy
         if let policy = policies.firstMatch(record, .deny, facts, keys).policy {

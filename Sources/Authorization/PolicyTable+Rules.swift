@@ -6,29 +6,27 @@ internal import Mesh
 
 /// The keys under which rules about a connection's peer and port are listed (see `RuleIndexRecord`).
 struct ConnectionKeys {
-    let principal: UInt64
-    let principalNamespace: UInt64?
-    let principalTail: UInt64?
-    let namespace: UInt64
-    let serviceAccount: UInt64
-    let destinationPort: UInt64
+    private(set) var principal: UInt64 = 0
+    private(set) var principalNamespace: UInt64?
+    private(set) var principalTail: UInt64?
+    private(set) var namespace: UInt64 = 0
+    private(set) var serviceAccount: UInt64 = 0
+    private(set) var destinationPort: UInt64 = 0
 
-    init(_ facts: borrowing ConnectionFacts) {
-        namespace = BucketKey.namespace(facts.namespace.utf8.span)
-        serviceAccount = BucketKey.serviceAccount(
-            namespace: facts.namespace.utf8.span, name: facts.serviceAccount.utf8.span)
-        destinationPort = BucketKey.destinationPort(facts.destination.port)
-        guard facts.hasIdentity else {
-            principal = 0
-            principalNamespace = nil
-            principalTail = nil
-            return
+    /// Makes the keys of the kinds that are looked up.
+    init(_ facts: borrowing ConnectionFacts, kinds: RuleIndexRecord.Keys) {
+        if kinds.contains(.destinationPort) { destinationPort = BucketKey.destinationPort(facts.destination.port) }
+        if kinds.contains(.namespace) { namespace = BucketKey.namespace(facts.namespace.utf8.span) }
+        guard facts.hasIdentity else { return }
+        if kinds.contains(.serviceAccount) {
+            serviceAccount = BucketKey.serviceAccount(
+                namespace: facts.namespace.utf8.span, name: facts.serviceAccount.utf8.span)
         }
         let identity = facts.identity.utf8.span
         let text = identity.extracting(ConnectionFacts.schemeLength..<identity.count)
-        principal = BucketKey.principal(text)
-        principalNamespace = BucketKey.principalNamespace(text)
-        principalTail = BucketKey.principalTail(text)
+        if kinds.contains(.principal) { principal = BucketKey.principal(text) }
+        if kinds.contains(.principalNamespace) { principalNamespace = BucketKey.principalNamespace(text) }
+        if kinds.contains(.principalTail) { principalTail = BucketKey.principalTail(text) }
     }
 }
 
@@ -41,6 +39,15 @@ struct RuleMatch {
 }
 
 extension PolicyTable {
+    /// The kinds of key that occur in the sets that bind a workload.
+    func keyKinds(_ workload: WorkloadRecord) -> RuleIndexRecord.Keys {
+        var kinds: RuleIndexRecord.Keys = []
+        if let set = meshRules { kinds.formUnion(ruleSetKeys[set.position]) }
+        if let set = workload.namespaceRules { kinds.formUnion(ruleSetKeys[set.position]) }
+        if let set = workload.selectorRules { kinds.formUnion(ruleSetKeys[set.position]) }
+        return kinds
+    }
+
     /// Searches the rules of one outcome in all sets that bind a workload.
     func firstMatch(
         _ workload: WorkloadRecord, _ outcome: PolicyOutcome, _ facts: borrowing ConnectionFacts, _ keys: ConnectionKeys
@@ -56,9 +63,10 @@ extension PolicyTable {
         _ set: RuleSetIndex, _ outcome: PolicyOutcome, _ facts: borrowing ConnectionFacts, _ keys: ConnectionKeys,
         _ match: inout RuleMatch
     ) {
-        let index = ruleSets[set.position][outcome]
+        let position = Self.position(of: outcome, in: set)
+        if ruleIndexes[position].policyCount == 0 { return }
+        let index = ruleIndexes[position]
         match.policyCount += index.policyCount
-        if index.policyCount == 0 { return }
         evaluate(index.unanchored, facts, &match)
         if index.buckets.isEmpty { return }
         if index.keys.contains(.destinationPort) { look(up: keys.destinationPort, in: index, facts, &match) }

@@ -85,14 +85,14 @@ extension MeshSnapshot {
     }
 
     private func value(of scope: LoadBalancing.Scope, _ workload: WorkloadIndex) -> UInt32 {
-        let record = self[workload]
+        let position = workload.position
         return switch scope {
-        case .region: record.region.rawValue
-        case .zone: record.zone.rawValue
-        case .subzone: record.subzone.rawValue
-        case .node: record.node.rawValue
-        case .cluster: record.clusterID.rawValue
-        case .network: record.network.rawValue
+        case .region: workloads.records[position].region.rawValue
+        case .zone: workloads.records[position].zone.rawValue
+        case .subzone: workloads.records[position].subzone.rawValue
+        case .node: workloads.records[position].node.rawValue
+        case .cluster: workloads.records[position].clusterID.rawValue
+        case .network: workloads.records[position].network.rawValue
         }
     }
 
@@ -145,7 +145,7 @@ extension MeshSnapshot {
         var total: UInt64 = 0
         for position in run where position != except {
             guard let choice = candidate(position, query, service) else { continue }
-            let weight = UInt64(self[choice.workload].capacity)
+            let weight = UInt64(workloads.records[choice.workload.position].capacity)
             total += weight
             if random.next(upperBound: total) < weight { found = (position, choice) }
         }
@@ -158,8 +158,11 @@ extension MeshSnapshot {
             let position = choice.workload.position
             return position < load.count ? UInt64(load[position]) : 0
         }
-        let left = connections(one) * UInt64(self[other.workload].capacity)
-        let right = connections(other) * UInt64(self[one.workload].capacity)
+        func capacity(_ choice: ChosenEndpoint) -> UInt64 {
+            UInt64(workloads.records[choice.workload.position].capacity)
+        }
+        let left = connections(one) * capacity(other)
+        let right = connections(other) * capacity(one)
         return right < left ? other : one
     }
 
@@ -169,7 +172,8 @@ extension MeshSnapshot {
     private func candidate(_ position: Int, _ query: EndpointQuery, _ service: ServiceRecord) -> ChosenEndpoint? {
         let endpoint = services.endpoints[position]
         let workload = endpoint.workload
-        guard !query.tried.contains(workload), self[workload].network == self[query.source].network,
+        guard !query.tried.contains(workload),
+            workloads.records[workload.position].network == workloads.records[query.source.position].network,
             let port = targetPort(of: query.port, service: query.service, endpoint: endpoint) ?? query.fallbackPort,
             let ip = address(of: workload, near: query.address, families: service.ipFamilies)
         else { return nil }
@@ -181,7 +185,7 @@ extension MeshSnapshot {
     func address(of workload: WorkloadIndex, near wanted: IPAddress, families: IPFamilies) -> IPAddress? {
         var first: IPAddress?
         var sameFamily: IPAddress?
-        for position in self[workload].addresses.positions {
+        for position in workloads.records[workload.position].addresses.positions {
             let address = workloads.addresses[position]
             if address == wanted { return address }
             switch families {

@@ -4,6 +4,8 @@
 package import Mesh
 
 /// The workloads that could not be connected to for one connection: not chosen again.
+///
+/// Positions of one snapshot: ask the same snapshot again, or start anew with another.
 package struct TriedWorkloads: Equatable, Sendable {
     /// How many fit: a connection that failed so often is given up (our choice; ztunnel tries one).
     package static let capacity = 4

@@ -27,7 +27,7 @@ import Testing
         let policy = AuthorizationPolicy(namespace: "default", name: "p", action: .allow, rules: rules)
         let snapshot = MeshSnapshot(.web([policy]), generation: 1)
         let set = try #require(snapshot.workloads.records[0].namespaceRules)
-        let index = snapshot.policies.ruleSets[set.position].allow
+        let index = snapshot.policies.ruleIndexes[PolicyTable.position(of: .allow, in: set)]
         #expect(index.unanchored.isEmpty)
         let lists = index.buckets.positions.map { snapshot.policies.buckets[$0].references.count }
         #expect(lists.max() == 1)
@@ -46,7 +46,7 @@ import Testing
         let policy = AuthorizationPolicy(namespace: "default", name: "p", action: .allow, rules: rules)
         let snapshot = MeshSnapshot(.web([policy]), generation: 1)
         let set = try #require(snapshot.workloads.records[0].namespaceRules)
-        #expect(snapshot.policies.ruleSets[set.position].allow.keys == .namespace)
+        #expect(snapshot.policies.ruleIndexes[PolicyTable.position(of: .allow, in: set)].keys == .namespace)
     }
 
     @Test("A rule set is shared by the workloads it binds")
@@ -56,7 +56,7 @@ import Testing
             model.workloads.append(Workload(uid: "\(number)", name: "\(number)", namespace: "default"))
         }
         let snapshot = MeshSnapshot(model, generation: 1)
-        #expect(snapshot.policies.ruleSets.count == 2)
+        #expect(snapshot.policies.ruleSetKeys.count == 2)
         #expect(snapshot.policies.mutualTLSModes.count == 1)
     }
 

@@ -141,6 +141,25 @@ import Testing
         (String(repeating: "a", count: 300) + ":80", nil),
     ]
 
+    @Test(
+        "Any octets are an authority or none, and an authority reads back as itself", arguments: 0..<16 as Range<UInt64>
+    )
+    func anyOctets(seed: UInt64) {
+        var random = RandomSource(seed: seed)
+        let alphabet = Array("0123456789abcdefzA.:[]-_/@ %".utf8) + [0, 0x80, 0xFF]
+        for _ in 0..<500 {
+            let count = Int(random.next(upperBound: 24 as UInt64))
+            let octets = (0..<count).map { _ in alphabet[Int(random.next(upperBound: UInt64(alphabet.count)))] }
+            switch Authority(octets.span) {
+            case nil: continue
+            case .address(let address): #expect(Authority("\(address)".utf8.span) == .address(address))
+            case .host(let name, let port):
+                #expect(Authority("\(name):\(port)".utf8.span) == .host(name, port: port))
+                #expect(octets.starts(with: Array("\(name):".utf8)))
+            }
+        }
+    }
+
     @Test("RFC 9113 §8.5: the authority of CONNECT is a host and a port", arguments: authorities)
     func parse(row: (text: String, parsed: Authority?)) {
         #expect(Authority(row.text.utf8.span) == row.parsed)

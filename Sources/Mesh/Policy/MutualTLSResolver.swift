@@ -43,9 +43,9 @@ struct MutualTLSResolver {
     }
 
     /// The modes of a workload's ports; workloads bound by the same policies share one answer.
-    mutating func modes(for workload: Workload) -> Resolved {
-        let selected = selectors.matches(labels: workload.labels, namespace: workload.namespace)
-        let key = Key(namespace: byNamespace[workload.namespace], workload: selected.first)
+    mutating func modes(labels: [String: String], namespace: String) -> Resolved {
+        let selected = selectors.matches(labels: labels, namespace: namespace)
+        let key = Key(namespace: byNamespace[namespace], workload: selected.first)
         if let known = resolved[key] { return known }
         let answer = resolve(key)
         resolved[key] = answer

@@ -158,20 +158,23 @@ struct PolicyCompiler {
     ///
     /// - Parameter policies: ascending.
     mutating func addRuleSet(_ policies: [PolicyIndex]) -> RuleSetIndex {
-        func index(_ outcome: PolicyOutcome) -> RuleIndexRecord {
-            let members = policies.filter { table.records[$0.position].outcome == outcome }
-            guard !members.isEmpty else { return .empty }
-            var indexer = RuleIndexer(policyCount: members.count)
-            for policy in members {
-                for rule in rules[policy.position].positions { indexer.add(UInt32(rule), table: table) }
-            }
-            return indexer.finish(into: &table)
+        var keys: RuleIndexRecord.Keys = []
+        for outcome in PolicyOutcome.allCases {
+            let index = index(policies.filter { table.records[$0.position].outcome == outcome })
+            keys.formUnion(index.keys)
+            table.ruleIndexes.append(index)
         }
-        let record = RuleSetRecord(
-            deny: index(.deny), dryRunDeny: index(.dryRunDeny), allow: index(.allow),
-            dryRunAllow: index(.dryRunAllow))
-        table.ruleSets.append(record)
-        return RuleSetIndex(UInt32(table.ruleSets.count - 1))
+        table.ruleSetKeys.append(keys)
+        return RuleSetIndex(UInt32(table.ruleSetKeys.count - 1))
+    }
+
+    private mutating func index(_ members: [PolicyIndex]) -> RuleIndexRecord {
+        guard !members.isEmpty else { return .empty }
+        var indexer = RuleIndexer(policyCount: members.count)
+        for policy in members {
+            for rule in rules[policy.position].positions { indexer.add(UInt32(rule), table: table) }
+        }
+        return indexer.finish(into: &table)
     }
 
     /// A digest of a set of policies.

@@ -29,8 +29,10 @@ package struct PolicyTable: Sendable {
     package var blocks: ContiguousArray<CIDR> = []
     /// The ports of conditions, ascending within each condition.
     package var ports: ContiguousArray<UInt16> = []
-    /// The rule sets.
-    package var ruleSets: ContiguousArray<RuleSetRecord> = []
+    /// The rule sets: four indexes each, one for each `PolicyOutcome`, in that order.
+    package var ruleIndexes: ContiguousArray<RuleIndexRecord> = []
+    /// For each rule set, the keys that occur in any of its indexes.
+    package var ruleSetKeys: ContiguousArray<RuleIndexRecord.Keys> = []
     /// The rule sets' references to rules, ascending within each range.
     package var references: ContiguousArray<UInt32> = []
     /// The rule sets' hash tables.
@@ -45,6 +47,12 @@ package struct PolicyTable: Sendable {
     package var mutualTLSModes: ContiguousArray<MutualTLSModesRecord> = []
     /// The modes of single ports, ascending within each range.
     package var portModes: ContiguousArray<PortModeRecord> = []
+
+    /// The position in `ruleIndexes` of a set's rules of one outcome.
+    @inlinable
+    package static func position(of outcome: PolicyOutcome, in set: RuleSetIndex) -> Int {
+        set.position * 4 + outcome.rawValue
+    }
 }
 
 /// A policy's name and outcome.
@@ -125,28 +133,6 @@ package struct TextRecord: Sendable {
     package let octets: IndexRange
     /// The hash by `BucketKey` of an exact text.
     package let hash: UInt64
-}
-
-/// A set of rules that bind the same workloads, apart by outcome.
-package struct RuleSetRecord: Sendable {
-    /// The rules whose match refuses.
-    package let deny: RuleIndexRecord
-    /// The rules whose match would refuse.
-    package let dryRunDeny: RuleIndexRecord
-    /// The rules whose match permits.
-    package let allow: RuleIndexRecord
-    /// The rules whose match would permit.
-    package let dryRunAllow: RuleIndexRecord
-
-    /// The rules of one outcome.
-    package subscript(outcome: PolicyOutcome) -> RuleIndexRecord {
-        switch outcome {
-        case .deny: deny
-        case .dryRunDeny: dryRunDeny
-        case .allow: allow
-        case .dryRunAllow: dryRunAllow
-        }
-    }
 }
 
 /// Rules of one outcome, found by what they ask of a connection.

@@ -8,7 +8,7 @@ internal import Bytes
 /// Two passes: keys are counted first, then each rule goes under the clause whose most common key is the rarest.
 struct RuleIndexer {
     /// Below this many rules a table costs more than it saves.
-    private static let smallest = 4  // a guess that only moves constants; see docs/performance.md#authorization
+    private static let smallest = 4  // only moves constants: evaluating a short rule costs about as much as a look-up
 
     private enum Key: Hashable {
         case text(RuleIndexRecord.Keys, UInt64)

@@ -18,9 +18,10 @@ extension MeshSnapshot {
         {
             return best.service
         }
-        let lengths = address.isIPv4 ? services.prefixLengthsIPv4 : services.prefixLengthsIPv6
+        let count = address.isIPv4 ? services.prefixLengthsIPv4.count : services.prefixLengthsIPv6.count
         var longest: ServiceIndex?
-        for length in lengths {
+        for position in 0..<count {
+            let length = address.isIPv4 ? services.prefixLengthsIPv4[position] : services.prefixLengthsIPv6[position]
             guard let block = block(address, prefixLength: length), let claimants = services.claimants(of: block),
                 let best = services.best(of: claimants, for: namespace)
             else { continue }

@@ -10,7 +10,8 @@ package import Bytes
 ///
 /// ## Concurrency model
 /// Immutable after `init`: any number of threads read it. Workers get it through their mailbox and let go of it at the
-/// next one; the last to let go frees it.
+/// next one; the last to let go frees it. Freeing a large one takes milliseconds, so the thread that publishes snapshots
+/// keeps the previous one until the workers have moved on.
 package final class MeshSnapshot: Sendable {
     /// Which state this is; higher is later.
     package let generation: UInt64

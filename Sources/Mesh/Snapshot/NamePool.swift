@@ -6,6 +6,11 @@ struct NamePool {
     private(set) var all: ContiguousArray<String> = []
     private var positions: [String: NameIndex] = [:]
 
+    /// Makes room for names that are about to be appended.
+    mutating func reserveCapacity(_ count: Int) {
+        all.reserveCapacity(all.count + count)
+    }
+
     /// The position of a name, which is added when it is new.
     mutating func intern(_ name: String) -> NameIndex {
         if let known = positions[name] { return known }

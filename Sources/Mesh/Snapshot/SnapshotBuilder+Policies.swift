@@ -44,10 +44,12 @@ extension SnapshotBuilder {
         binder.byNamespace = byNamespace
         var bindings: [PolicyBinding] = []
         bindings.reserveCapacity(uniqueWorkloads.count)
-        for workload in uniqueWorkloads {
-            let mode = modes.modes(for: workload)
-            let selected = selectors.matches(labels: workload.labels, namespace: workload.namespace)
-            bindings.append(binder.bind(namespace: workload.namespace, selected: selected, mode: mode))
+        let all = uniqueWorkloads
+        for position in all.indices {
+            let namespace = all[position].namespace
+            let mode = modes.modes(labels: all[position].labels, namespace: namespace)
+            let selected = selectors.matches(labels: all[position].labels, namespace: namespace)
+            bindings.append(binder.bind(namespace: namespace, selected: selected, mode: mode))
         }
         policies = binder.compiler.table
         modes.write(into: &policies, names: &names)

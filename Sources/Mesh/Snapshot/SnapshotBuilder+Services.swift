@@ -18,8 +18,9 @@ extension SnapshotBuilder {
                 if blocks[block] == nil { blockOrder.append(block) }
                 if blocks[block]?.last != index { blocks[block, default: []].append(index) }
             }
-            if hostnames[service.hostname] == nil { hostnameOrder.append(service.hostname) }
-            hostnames[service.hostname, default: []].append(index)
+            let hostname = service.hostname.asciiLowercased
+            if hostnames[hostname] == nil { hostnameOrder.append(hostname) }
+            hostnames[hostname, default: []].append(index)
         }
         services.virtualAddressSlots = HashSlots(count: blockOrder.count)
         for block in blockOrder {
@@ -58,7 +59,7 @@ extension SnapshotBuilder {
             let (waypoint, status) = waypoint(for: service, at: ServiceIndex(UInt32(position)))
             let record = ServiceRecord(
                 name: names.intern(service.name), namespace: names.intern(service.namespace),
-                hostname: names.intern(service.hostname), ports: addPorts(service.ports),
+                hostname: names.intern(service.hostname.asciiLowercased), ports: addPorts(service.ports),
                 endpoints: addEndpoints(endpoints.eligible + endpoints.others),
                 eligibleCount: UInt32(endpoints.eligible.count),
                 isWeighted: Set(endpoints.eligible.map { uniqueWorkloads[$0.workload.position].capacity }).count > 1,
@@ -79,19 +80,23 @@ extension SnapshotBuilder {
         var others: [Member] = []
         let takesUnready = uniqueServices[service].publishNotReadyAddresses
         for member in endpointsByService[service] {
-            let workload = uniqueWorkloads[member.workload.position]
+            let position = member.workload.position
             let isServing = takesUnready || member.endpoint.isReady && !member.endpoint.isTerminating
-            if isServing, workload.capacity > 0, !workload.addresses.isEmpty {
+            if isServing, uniqueWorkloads[position].capacity > 0, !uniqueWorkloads[position].addresses.isEmpty {
                 eligible.append(member)
             } else {
                 others.append(member)
             }
         }
         guard !scopes.isEmpty, eligible.count > 1 else { return (eligible, others) }
+        let all = uniqueWorkloads
         var keyed: [(key: [UInt32], position: Int)] = []
+        keyed.reserveCapacity(eligible.count)
         for (position, member) in eligible.enumerated() {
-            let workload = uniqueWorkloads[member.workload.position]
-            keyed.append((scopes.map { names.intern(workload.value(of: $0)).rawValue }, position))
+            var key: [UInt32] = []
+            key.reserveCapacity(scopes.count)
+            for scope in scopes { key.append(names.intern(all[member.workload.position].value(of: scope)).rawValue) }
+            keyed.append((key, position))
         }
         keyed.sort { left, right in
             left.key == right.key ? left.position < right.position : left.key.lexicographicallyPrecedes(right.key)

@@ -6,7 +6,7 @@ internal import Identity
 
 extension SnapshotBuilder {
     private struct IdentityKey: Hashable {
-        var trustDomain: String
+        var trustDomain: NameIndex
         var namespace: NameIndex
         var serviceAccount: NameIndex
     }
@@ -17,13 +17,18 @@ extension SnapshotBuilder {
     mutating func buildWorkloads(_ bindings: [PolicyBinding]) {
         var identities: [IdentityKey: IdentityIndex?] = [:]
         workloads.records.reserveCapacity(uniqueWorkloads.count)
+        workloads.addresses.reserveCapacity(workloads.addressOwners.count)
+        names.reserveCapacity(uniqueWorkloads.count * 2)
         workloads.uidSlots = HashSlots(count: uniqueWorkloads.count)
-        for (position, workload) in uniqueWorkloads.enumerated() {
+        let all = uniqueWorkloads
+        for position in all.indices {
+            let workload = all[position]
             let index = WorkloadIndex(UInt32(position))
             let namespace = names.intern(workload.namespace)
             let serviceAccount = names.intern(workload.serviceAccount)
             let key = IdentityKey(
-                trustDomain: workload.trustDomain, namespace: namespace, serviceAccount: serviceAccount)
+                trustDomain: names.intern(workload.trustDomain), namespace: namespace,
+                serviceAccount: serviceAccount)
             let identity: IdentityIndex?
             if let known = identities[key] {
                 identity = known

@@ -57,16 +57,16 @@ struct SnapshotBuilder {
     /// Gives every object that counts its position.
     private mutating func collect() {
         workloadsByUID.reserveCapacity(model.workloads.count)
-        uniqueWorkloads.reserveCapacity(model.workloads.count)
-        for workload in model.workloads where workloadsByUID[workload.uid] == nil {
-            workloadsByUID[workload.uid] = WorkloadIndex(UInt32(uniqueWorkloads.count))
-            uniqueWorkloads.append(workload)
+        uniqueWorkloads = Self.unique(model.workloads) { workload, position in
+            let isNew = workloadsByUID[workload.uid] == nil
+            if isNew { workloadsByUID[workload.uid] = WorkloadIndex(position) }
+            return isNew
         }
-        for var service in model.services {
-            service.hostname = service.hostname.asciiLowercased
-            guard servicesByKey[service.key] == nil else { continue }
-            servicesByKey[service.key] = ServiceIndex(UInt32(uniqueServices.count))
-            uniqueServices.append(service)
+        uniqueServices = Self.unique(model.services) { service, position in
+            let key = Self.lowercased(service.key)
+            let isNew = servicesByKey[key] == nil
+            if isNew { servicesByKey[key] = ServiceIndex(position) }
+            return isNew
         }
         endpointsByService = Array(repeating: [], count: uniqueServices.count)
         for endpoint in model.endpoints {
@@ -80,20 +80,39 @@ struct SnapshotBuilder {
         }
     }
 
+    /// The elements that are new by `add`, which gets the position each would have; the same array when all are.
+    private static func unique<Element>(
+        _ elements: [Element], add: (borrowing Element, _ position: UInt32) -> Bool
+    ) -> [Element] {
+        var old: [Int] = []
+        for position in elements.indices where !add(elements[position], UInt32(position - old.count)) {
+            old.append(position)
+        }
+        if old.isEmpty { return elements }
+        let dropped = Set(old)
+        return elements.indices.filter { !dropped.contains($0) }.map { elements[$0] }
+    }
+
+    private static func lowercased(_ key: ServiceKey) -> ServiceKey {
+        ServiceKey(namespace: key.namespace, hostname: key.hostname.asciiLowercased)
+    }
+
     func find(_ key: ServiceKey) -> ServiceIndex? {
-        servicesByKey[ServiceKey(namespace: key.namespace, hostname: key.hostname.asciiLowercased)]
+        servicesByKey[Self.lowercased(key)]
     }
 
     // MARK: Addresses
 
     private mutating func indexAddresses() {
-        let count = uniqueWorkloads.reduce(0) { $0 + ($1.isHostNetwork ? 0 : $1.addresses.count) }
+        let all = uniqueWorkloads
+        var count = 0
+        for position in all.indices where !all[position].isHostNetwork { count += all[position].addresses.count }
         workloads.addressSlots = HashSlots(count: count)
         workloads.addressOwners.reserveCapacity(count)
-        for (position, workload) in uniqueWorkloads.enumerated() where !workload.isHostNetwork {
-            let network = names.intern(workload.network)
+        for position in all.indices where !all[position].isHostNetwork {
+            let network = names.intern(all[position].network)
             networks.insert(network)
-            for address in workload.addresses {
+            for address in all[position].addresses {
                 own(address, network: network, workload: WorkloadIndex(UInt32(position)))
             }
         }
@@ -112,13 +131,12 @@ struct SnapshotBuilder {
             return
         }
         let owner = workloads.addressOwners[Int(known)].workload
-        if Self.rank(uniqueWorkloads[workload.position]) > Self.rank(uniqueWorkloads[owner.position]) {
-            workloads.addressOwners[Int(known)].workload = workload
-        }
+        if rank(workload) > rank(owner) { workloads.addressOwners[Int(known)].workload = workload }
     }
 
     /// Who keeps an address that several claim: captured pods, pods, captured others, the rest (ztunnel behaviour).
-    private static func rank(_ workload: Workload) -> Int {
-        (workload.isPod ? 2 : 0) + (workload.tunnelProtocol == .hbone ? 1 : 0)
+    private func rank(_ workload: WorkloadIndex) -> Int {
+        (uniqueWorkloads[workload.position].isPod ? 2 : 0)
+            + (uniqueWorkloads[workload.position].tunnelProtocol == .hbone ? 1 : 0)
     }
 }
