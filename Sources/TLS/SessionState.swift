@@ -21,6 +21,15 @@ struct SessionState {
     var failure: TLSError?
     /// The identity the peer claims in a certificate that verified, whether or not it is the expected one.
     var presented: SPIFFEID?
+    /// The traffic secrets of the handshake, until `RecordLayer` takes over.
+    var clientSecret = TrafficSecret()
+    var serverSecret = TrafficSecret()
+    /// Records that OpenSSL wrote since it read one, and read and wrote since the handshake was complete.
+    var recordsWrittenSinceRead: UInt64 = 0
+    var recordsRead: UInt64 = 0
+    var recordsWritten: UInt64 = 0
+    /// Whether OpenSSL has seen a key update, so that the secrets above are no longer those in use.
+    var hasKeyUpdate = false
     let context: TLSContext
     let expectation: PeerExpectation
 
@@ -29,6 +38,14 @@ struct SessionState {
         unsafe output = nil
         self.context = context
         self.expectation = expectation
+    }
+}
+
+extension SessionState {
+    /// Forgets the traffic secrets.
+    mutating func wipeSecrets() {
+        clientSecret.wipe()
+        serverSecret.wipe()
     }
 }
 

@@ -24,6 +24,7 @@ package final class TLSContext: @unchecked Sendable {
     /// The trust domain that `bundle` speaks for; peers of others are refused.
     package let trustDomain: TrustDomain
     let revocation: RevocationPolicy
+    let usesOwnRecordLayer: Bool
     let handle: OpaquePointer
 
     /// The deepest chain accepted: intermediates between a leaf and its root.
@@ -48,6 +49,7 @@ package final class TLSContext: @unchecked Sendable {
         self.bundle = bundle
         self.trustDomain = trustDomain
         self.revocation = revocation
+        usesOwnRecordLayer = options.usesOwnRecordLayer
         try configureProtocol(options)
         try configureIdentity()
         try configureVerification()
@@ -74,6 +76,7 @@ package final class TLSContext: @unchecked Sendable {
         unsafe COpenSSL_SSL_CTX_set_mode(
             handle, Int(SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER))
         unsafe COpenSSL_SSL_CTX_set_max_cert_list(handle, Self.maximumCertificateLength)
+        if usesOwnRecordLayer { unsafe HandshakeObserver.install(in: handle) }
         let protocols = ALPN.wireFormat
         guard unsafe SSL_CTX_set_alpn_protos(handle, protocols, UInt32(protocols.count)) == 0 else {
             throw .configuration

@@ -10,6 +10,9 @@ package struct TLSOptions: Sendable, Hashable {
     /// Whether sessions may be resumed (RFC 8446 §2.2); never across a change of certificate, key or bundle.
     package var allowsResumption = true
 
+    /// Whether records are protected by `RecordLayer` once the handshake is complete, instead of by OpenSSL's library.
+    package var usesOwnRecordLayer = true
+
     /// The defaults.
     package init() {}
 }

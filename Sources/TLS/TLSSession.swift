@@ -34,12 +34,23 @@ package struct TLSSession: ~Copyable {
         case closed
     }
 
-    private let ssl: OpaquePointer
+    /// OpenSSL's session; nil after `records` has taken over.
+    private var ssl: OpaquePointer?
     private let state: UnsafeMutablePointer<SessionState>
+    /// Protects the records in OpenSSL's place, from the end of the handshake on.
+    private var records: RecordLayer?
     private var recordsUntilRekey = recordsPerKey
     private var hasFailed = false
+    private var hasSentClose = false
     /// Who the peer is, from the end of the handshake on.
     package private(set) var peer: PeerIdentity?
+    /// Whether the session was resumed by a ticket (RFC 8446 §2.2) instead of certificates; false before it is known.
+    package private(set) var wasResumed = false
+    /// The key-exchange group, for instance `x25519`; nil before the handshake is complete.
+    package private(set) var groupName: String?
+    /// The cipher suite by its name in RFC 8446, for instance `TLS_AES_128_GCM_SHA256`; nil before the handshake is
+    /// complete.
+    package private(set) var cipherName: String?
 
     /// Makes a session in the role of `context`.
     ///
@@ -65,7 +76,8 @@ package struct TLSSession: ~Copyable {
     }
 
     deinit {
-        unsafe SSL_free(ssl)
+        if let ssl = unsafe ssl { unsafe Self.release(ssl) }
+        unsafe state.pointee.wipeSecrets()
         unsafe state.deinitialize(count: 1)
         unsafe state.deallocate()
     }
@@ -96,7 +108,32 @@ package struct TLSSession: ~Copyable {
     ) throws(TLSError) -> Outcome {
         guard !hasFailed else { throw .closed }
         precondition(offset >= 0 && offset <= ciphertext.count)
-        let ssl = unsafe ssl
+        let result: Outcome
+        do throws(TLSError) {
+            result =
+                try unsafe ssl == nil
+                ? protected(ciphertext, &offset, &plaintext, &output)
+                : unprotected(ciphertext, &offset, &plaintext, &output)
+        } catch {
+            throw fail(error)
+        }
+        return result
+    }
+
+    /// Opens by `records`.
+    private mutating func protected(
+        _ ciphertext: Span<UInt8>, _ offset: inout Int, _ plaintext: inout ByteBuffer, _ output: inout ByteBuffer
+    ) throws(TLSError) -> Outcome {
+        guard let outcome = try records?.open(ciphertext, offset: &offset, plaintext: &plaintext, output: &output)
+        else { throw .internalFailure }
+        return outcome
+    }
+
+    /// Opens, or goes on with the handshake, by OpenSSL.
+    private mutating func unprotected(
+        _ ciphertext: Span<UInt8>, _ offset: inout Int, _ plaintext: inout ByteBuffer, _ output: inout ByteBuffer
+    ) throws(TLSError) -> Outcome {
+        guard let ssl = unsafe ssl else { throw .internalFailure }
         let state = unsafe state
         let consumed = offset
         var step = Step.outcome(.needsInput)
@@ -123,10 +160,13 @@ package struct TLSSession: ~Copyable {
         offset = ciphertext.count - left
         switch step {
         case .outcome(.handshakeCompleted):
-            try completeHandshake()
+            try unsafe completeHandshake(ssl)
             return .handshakeCompleted
+        case .outcome(.closed):
+            offset = ciphertext.count  // what follows close_notify is ignored (RFC 8446 §6.1)
+            return .closed
         case .outcome(let outcome): return outcome
-        case .failed(let error): throw fail(error)
+        case .failed(let error): throw error
         }
     }
 
@@ -138,12 +178,19 @@ package struct TLSSession: ~Copyable {
         guard unsafe !hasFailed && state.pointee.isEstablished else { throw .closed }
         guard !bytes.isEmpty else { return }
         precondition(output.freeCount >= Self.sealedSize(bytes.count))
+        guard let ssl = unsafe ssl else {
+            do throws(TLSError) {
+                try records?.seal(bytes, into: &output)
+            } catch {
+                throw fail(error)
+            }
+            return
+        }
         recordsUntilRekey -= Self.records(bytes.count)
         if recordsUntilRekey <= 0 {
             recordsUntilRekey = Self.recordsPerKey
             unsafe SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED)
         }
-        let ssl = unsafe ssl
         let state = unsafe state
         var result: CInt = 0
         unsafe bytes.withUnsafeBufferPointer { source in
@@ -170,9 +217,13 @@ package struct TLSSession: ~Copyable {
 
     /// Appends close_notify, unless it was sent before or the session is not established.
     package mutating func close(into output: inout ByteBuffer) {
-        let isOpen = unsafe !hasFailed && state.pointee.isEstablished
+        let isOpen = unsafe !hasFailed && !hasSentClose && state.pointee.isEstablished
         guard isOpen else { return }
-        let ssl = unsafe ssl
+        hasSentClose = true
+        guard let ssl = unsafe ssl else {
+            records?.close(into: &output)
+            return
+        }
         let state = unsafe state
         // Safety: as for `open`.
         _ = unsafe output.withUnsafeFree { room in
@@ -195,23 +246,6 @@ package struct TLSSession: ~Copyable {
     /// The identity that the peer claimed in a certificate that verified, also when it was then refused.
     package var presentedIdentity: SPIFFEID? { unsafe state.pointee.presented }
 
-    /// Whether the session was resumed by a ticket (RFC 8446 §2.2) instead of certificates.
-    package var wasResumed: Bool { unsafe SSL_session_reused(ssl) == 1 }
-
-    /// The key-exchange group, for instance `x25519`; nil before it is known.
-    package var groupName: String? {
-        let group = unsafe COpenSSL_SSL_get_negotiated_group(ssl)
-        guard group != 0, let name = unsafe COpenSSL_SSL_group_to_name(ssl, group) else { return nil }
-        return unsafe String(cString: name)
-    }
-
-    /// The cipher suite by its name in RFC 8446, for instance `TLS_AES_128_GCM_SHA256`; nil before it is known.
-    package var cipherName: String? {
-        guard let cipher = unsafe SSL_get_current_cipher(ssl), let name = unsafe SSL_CIPHER_standard_name(cipher)
-        else { return nil }
-        return unsafe String(cString: name)
-    }
-
     /// The line for an operator about `error`, with the identities that it is about.
     package func describe(_ error: TLSError) -> String {
         guard let presented = presentedIdentity else { return error.description }
@@ -227,6 +261,15 @@ package struct TLSSession: ~Copyable {
     }
 
     // MARK: - Inside
+
+    /// Whether `records` has taken over.
+    var hasOwnRecords: Bool { unsafe ssl == nil }
+
+    /// Renews the keys of the records we send, before the next one; asks the peer to do the same where OpenSSL can.
+    mutating func updateKeys() {
+        records?.updateKeys()
+        if let ssl = unsafe ssl { unsafe SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) }
+    }
 
     private enum Step {
         case outcome(Outcome)
@@ -284,18 +327,20 @@ package struct TLSSession: ~Copyable {
         }
     }
 
-    private mutating func completeHandshake() throws(TLSError) {
-        guard unsafe ALPN.isNegotiated(ssl) else { throw fail(.noApplicationProtocol) }
+    /// Frees OpenSSL's session without telling it that the connection broke off, which would spoil its tickets.
+    private static func release(_ ssl: OpaquePointer) {
+        unsafe SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
+        unsafe SSL_free(ssl)
+    }
+
+    private mutating func completeHandshake(_ ssl: OpaquePointer) throws(TLSError) {
+        guard unsafe ALPN.isNegotiated(ssl) else { throw .noApplicationProtocol }
         // Safety: OpenSSL gives a reference of our own, which Certificate takes over.
-        guard let handle = unsafe SSL_get1_peer_certificate(ssl) else { throw fail(.noPeerCertificate) }
+        guard let handle = unsafe SSL_get1_peer_certificate(ssl) else { throw .noPeerCertificate }
         let certificate = unsafe Certificate(adopting: handle)
-        do throws(TLSError) {
-            // Once more: a resumed session has not been through verification.
-            try unsafe state.pointee.checkPeer(certificate.facts)
-        } catch {
-            throw fail(error)
-        }
-        guard let id = unsafe state.pointee.presented else { throw fail(.noPeerCertificate) }
+        // Once more: a resumed session has not been through verification.
+        try unsafe state.pointee.checkPeer(certificate.facts)
+        guard let id = unsafe state.pointee.presented else { throw .noPeerCertificate }
         var path = [certificate.key]
         if let chain = unsafe SSL_get0_verified_chain(ssl) {
             // Without the leaf, and without the anchor at the end, which no CRL of ours speaks about.
@@ -305,5 +350,40 @@ package struct TLSSession: ~Copyable {
             }
         }
         peer = PeerIdentity(id: id, path: path, notAfter: certificate.notAfter)
+        unsafe takeNames(ssl)
+        unsafe takeOver(ssl)
+    }
+
+    private mutating func takeNames(_ ssl: OpaquePointer) {
+        wasResumed = unsafe SSL_session_reused(ssl) == 1
+        let group = unsafe COpenSSL_SSL_get_negotiated_group(ssl)
+        if group != 0, let name = unsafe COpenSSL_SSL_group_to_name(ssl, group) {
+            groupName = unsafe String(cString: name)
+        }
+        if let cipher = unsafe SSL_get_current_cipher(ssl), let name = unsafe SSL_CIPHER_standard_name(cipher) {
+            cipherName = unsafe String(cString: name)
+        }
+    }
+
+    /// Puts `records` in OpenSSL's place when it can go on exactly where OpenSSL is; else OpenSSL simply stays.
+    ///
+    /// At the end of the handshake OpenSSL has read nothing under the traffic keys. It has written nothing as a client;
+    /// as a server, the records with tickets, which are those since it read the client's last one.
+    private mutating func takeOver(_ ssl: OpaquePointer) {
+        let role = unsafe state.pointee.context.role
+        guard unsafe state.pointee.context.usesOwnRecordLayer && !state.pointee.hasKeyUpdate,
+            let cipher = unsafe SSL_get_current_cipher(ssl),
+            let suite = unsafe CipherSuite(rawValue: SSL_CIPHER_get_protocol_id(cipher)),
+            let sending = unsafe RecordKeys(
+                suite: suite, secret: role == .client ? state.pointee.clientSecret : state.pointee.serverSecret,
+                sequence: role == .client ? 0 : state.pointee.recordsWrittenSinceRead, isSending: true),
+            let receiving = unsafe RecordKeys(
+                suite: suite, secret: role == .client ? state.pointee.serverSecret : state.pointee.clientSecret,
+                sequence: 0, isSending: false)
+        else { return }
+        records = RecordLayer(role: role, sending: sending, receiving: receiving)
+        unsafe state.pointee.wipeSecrets()
+        unsafe Self.release(ssl)
+        unsafe self.ssl = nil
     }
 }

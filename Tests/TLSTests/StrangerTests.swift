@@ -21,7 +21,8 @@ final class Stranger {
         unsafe SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nil)
         if !alpn.isEmpty { unsafe SSL_CTX_set_alpn_protos(context, alpn, UInt32(alpn.count)) }
         if let groups { unsafe COpenSSL_SSL_CTX_set1_groups_list(context, groups) }
-        guard let ssl = unsafe SSL_new(context), let input = unsafe BIO_new(BIO_s_mem()), let output = unsafe BIO_new(BIO_s_mem())
+        guard let ssl = unsafe SSL_new(context), let input = unsafe BIO_new(BIO_s_mem()),
+            let output = unsafe BIO_new(BIO_s_mem())
         else { throw TLSError.internalFailure }
         unsafe self.context = context
         unsafe self.ssl = ssl

@@ -99,6 +99,8 @@ final class TLSPair {
                 failure = error
             }
             if let failure { return failure }
+            // No progress would be an endless loop for every caller.
+            if offset == 0, !isFull, outcomes.last != .handshakeCompleted { return .internalFailure }
             input.consume(offset)
             if isFull { return nil }
         }
