@@ -90,4 +90,16 @@ struct UsageTests {
         #expect(missing.status == 1)
         #expect(missing.output.contains("\nFAIL  configuration folder /nonexistent: cannot be read: "))
     }
+
+    @Test("docs/operations.md explains every option of run")
+    func documented() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let document = try String(contentsOf: root.appendingPathComponent("docs/operations.md"), encoding: .utf8)
+        let help = try CommandLineTool.run(["run", "--help"]).output
+        let options = help.split(separator: "\n").filter { $0.hasPrefix("  --") }
+            .map { $0.dropFirst(2).prefix { $0 != " " } }
+        #expect(options.count > 30)
+        for option in options { #expect(document.contains("`\(option)"), "\(option) is not explained") }
+    }
 }
