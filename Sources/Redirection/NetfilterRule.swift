@@ -109,6 +109,11 @@ extension NetfilterRule {
         case .transport(let transport):
             try load(meta: NFT_META_L4PROTO)
             try compare(NFT_CMP_EQ, [transport.rawValue])
+        case .opensConnection:
+            // Offset and bits of the flags: RFC 9293 §3.1; FIN 0x01, SYN 0x02, RST 0x04, ACK 0x10.
+            try load(NFT_PAYLOAD_TRANSPORT_HEADER, offset: 13, length: 1)
+            try mask([0x17], xor: [0])
+            try compare(NFT_CMP_EQ, [0x02])
         case .source(let block): try add(block, isSource: true, NFT_CMP_EQ)
         case .destination(let block): try add(block, isSource: false, NFT_CMP_EQ)
         case .destinationOutside(let block): try add(block, isSource: false, NFT_CMP_NEQ)

@@ -79,6 +79,9 @@ package struct RedirectionPlan: Hashable, Sendable {
     /// The chains stay, because the kernel undoes address translation of live connections only while a table asks for it.
     package var draining: RedirectionPlan { RedirectionPlan(draining: self) }
 
+    // Only a SYN is redirected: the kernel takes the first packet it tracks for a new connection, also in the middle of
+    // one that is older than our rules (nf_conntrack_tcp_loose), and translating that would reset it.
+    //
     // Connections from the pod's own addresses never come here: they were decided in the output chain.
     private static func inbound(_ options: RedirectionOptions) -> [RedirectionRule] {
         var rules: [RedirectionRule] = []
@@ -96,7 +99,7 @@ package struct RedirectionPlan: Hashable, Sendable {
         }
         rules += AddressFamily.allCases.map {
             RedirectionRule(
-                .family($0), .destinationOutside($0.loopback), .transport(.tcp),
+                .family($0), .destinationOutside($0.loopback), .transport(.tcp), .opensConnection,
                 .destinationPortOtherThan(options.tunnelPort), .packetMarkOtherThan(options.packetMark),
                 then: .redirect(port: options.inboundPort))
         }
@@ -126,7 +129,7 @@ package struct RedirectionPlan: Hashable, Sendable {
         }
         rules += AddressFamily.allCases.map {
             RedirectionRule(
-                .family($0), .destinationOutside($0.loopback), .transport(.tcp),
+                .family($0), .destinationOutside($0.loopback), .transport(.tcp), .opensConnection,
                 .packetMarkOtherThan(options.packetMark), then: .redirect(port: options.outboundPort))
         }
         return rules

@@ -25,6 +25,8 @@ package struct RedirectionRule: Hashable, Sendable {
         case leavesByLoopback
         /// The packet is of this transport protocol.
         case transport(Transport)
+        /// The segment opens a connection: SYN without ACK, FIN or RST (RFC 9293 §3.5); the packet must be known to be TCP.
+        case opensConnection
         /// The destination port lies in the range; the transport must be known.
         case destinationPorts(ClosedRange<UInt16>)
         /// The destination port is another one; the transport must be known.
@@ -78,6 +80,7 @@ extension RedirectionRule: CustomStringConvertible {
         case .destinationOutside(let block): "\(header(block)) daddr != \(text(block))"
         case .leavesByLoopback: "oifname \"lo\""
         case .transport(.tcp): "meta l4proto tcp"
+        case .opensConnection: "tcp flags & (fin | syn | rst | ack) == syn"
         case .destinationPorts(let ports):
             "th dport \(ports.lowerBound)" + (ports.count == 1 ? "" : "-\(ports.upperBound)")
         case .destinationPortOtherThan(let port): "th dport != \(port)"

@@ -103,7 +103,7 @@ class Demo:
         capture = self.world.capture()
         self.stage.check(self.answers(self.frontend, self.orders), "frontend reaches orders")
         capture.stop()
-        _, output = self.stage.run(f"tcpdump -nr {capture.path} -A 2>/dev/null | grep -aoE 'GET / HTTP.*|hello from.*'")
+        _, output = self.stage.run(f"tcpdump -nqr {capture.path} -A 2>/dev/null | grep -aoE 'GET / HTTP.*|hello from.*'")
         self.stage.check("GET / HTTP/1.1" in output and "hello from orders" in output,
                          "request and answer are readable between the nodes")
         self.stage.check(not self.frontend.is_captured(), "no rule is in the pod")
@@ -184,7 +184,7 @@ class Demo:
         self.stage.run(f"openssl rand -out {file} {TRANSFER_BYTES}")
         _, sent = self.stage.run(f"sha256sum < {file}")
         download = (f"ip netns exec {self.frontend.netns.name} curl -sSg -m 60 "
-                    "-w '%{stderr}%{size_download} bytes at %{speed_download} bytes/s\n' "
+                    "-w '%{stderr}%{size_download} bytes at %{speed_download} bytes/s\\n' "
                     f"{self.url(self.orders, path='/big')} | sha256sum")
         slow = self.world.run_in(self.frontend.netns, "curl", "-sSg", "-o", "/dev/null",
                                  self.url(self.orders, path="/slow"), name="slow")

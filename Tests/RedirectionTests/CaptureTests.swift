@@ -32,6 +32,27 @@ struct CaptureTests {
     }
 
     @Test(
+        "ztunnel §3.5: a connection that is older than the rules stays as it is",
+        arguments: [TestPod.clientV4, TestPod.clientV6])
+    func olderConnection(server: IPAddress) throws {
+        let pod = try TestPod()
+        let remote = try pod.inClient { try TestSocket.listening(on: 80) }
+        let outgoing = try pod.inPod { try TestSocket.connected(to: server, 80) }
+        let accepted = try remote.accept()
+        let application = try pod.inPod { try TestSocket.listening(on: 8080) }
+        let address = server.isIPv4 ? TestPod.podV4 : TestPod.podV6
+        let incoming = try pod.inClient { try TestSocket.connected(to: address, 8080) }
+        let served = try application.accept()
+        try PodRedirection().apply(RedirectionPlan(RedirectionOptions()), in: pod.pod)
+        for (sender, receiver) in [
+            (outgoing, accepted), (accepted, outgoing), (incoming, served), (served, incoming),
+        ] {
+            try sender.send("as before")
+            #expect(try receiver.receive() == "as before")
+        }
+    }
+
+    @Test(
         "no loops: what the tunnel itself sends (mark 0x539) is not captured",
         arguments: [TestPod.clientV4, TestPod.clientV6])
     func tunnelIsNotCaptured(server: IPAddress) throws {

@@ -33,6 +33,8 @@ struct PodRedirectionTests {
     func golden() throws {
         let pod = try TestPod()
         try PodRedirection().apply(Self.plan, in: pod.pod)
+        let opens = "tcp flags syn / fin,syn,rst,ack"
+        let unmarked = "meta mark & 0x00000fff != 0x00000539"
         let expected = """
             table inet ambit {
             chain zone-output {
@@ -51,8 +53,8 @@ struct PodRedirectionTests {
             type nat hook prerouting priority dstnat; policy accept;
             ip saddr 169.254.7.127 meta l4proto tcp counter accept
             ip6 saddr fd16:9254:7127:1337:ffff:ffff:ffff:ffff meta l4proto tcp counter accept
-            ip daddr != 127.0.0.1 tcp dport != 15008 meta mark & 0x00000fff != 0x00000539 counter redirect to :15006
-            ip6 daddr != ::1 tcp dport != 15008 meta mark & 0x00000fff != 0x00000539 counter redirect to :15006
+            ip daddr != 127.0.0.1 \(opens) tcp dport != 15008 \(unmarked) counter redirect to :15006
+            ip6 daddr != ::1 \(opens) tcp dport != 15008 \(unmarked) counter redirect to :15006
             }
             chain redirect-output {
             type nat hook output priority -100; policy accept;
@@ -61,8 +63,8 @@ struct PodRedirectionTests {
             meta l4proto tcp meta mark & 0x00000fff == 0x00000111 counter accept
             ip daddr != 127.0.0.1 oifname "lo" counter accept
             ip6 daddr != ::1 oifname "lo" counter accept
-            ip daddr != 127.0.0.1 meta l4proto tcp meta mark & 0x00000fff != 0x00000539 counter redirect to :15001
-            ip6 daddr != ::1 meta l4proto tcp meta mark & 0x00000fff != 0x00000539 counter redirect to :15001
+            ip daddr != 127.0.0.1 \(opens) \(unmarked) counter redirect to :15001
+            ip6 daddr != ::1 \(opens) \(unmarked) counter redirect to :15001
             }
             }
             """

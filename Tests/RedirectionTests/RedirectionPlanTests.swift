@@ -16,6 +16,9 @@ struct RedirectionPlanTests {
         return RedirectionPlan(options).rules(of: chain).map(\.description)
     }
 
+    /// Only the segment that opens a connection is redirected.
+    private static let opens = "tcp flags & (fin | syn | rst | ack) == syn"
+
     @Test("ztunnel §3.1: the default plan has the rules of an ambient pod, in their order")
     func defaults() {
         #expect(
@@ -31,9 +34,9 @@ struct RedirectionPlanTests {
             Self.rules(.redirectPrerouting) == [
                 "meta nfproto ipv4 ip saddr 169.254.7.127 meta l4proto tcp counter accept",
                 "meta nfproto ipv6 ip6 saddr fd16:9254:7127:1337:ffff:ffff:ffff:ffff meta l4proto tcp counter accept",
-                "meta nfproto ipv4 ip daddr != 127.0.0.1 meta l4proto tcp th dport != 15008 "
+                "meta nfproto ipv4 ip daddr != 127.0.0.1 meta l4proto tcp \(Self.opens) th dport != 15008 "
                     + "meta mark & 0xfff != 0x539 counter redirect to :15006",
-                "meta nfproto ipv6 ip6 daddr != ::1 meta l4proto tcp th dport != 15008 "
+                "meta nfproto ipv6 ip6 daddr != ::1 meta l4proto tcp \(Self.opens) th dport != 15008 "
                     + "meta mark & 0xfff != 0x539 counter redirect to :15006",
             ])
         #expect(
@@ -43,9 +46,9 @@ struct RedirectionPlanTests {
                 "meta l4proto tcp meta mark & 0xfff == 0x111 counter accept",
                 "meta nfproto ipv4 ip daddr != 127.0.0.1 oifname \"lo\" counter accept",
                 "meta nfproto ipv6 ip6 daddr != ::1 oifname \"lo\" counter accept",
-                "meta nfproto ipv4 ip daddr != 127.0.0.1 meta l4proto tcp "
+                "meta nfproto ipv4 ip daddr != 127.0.0.1 meta l4proto tcp \(Self.opens) "
                     + "meta mark & 0xfff != 0x539 counter redirect to :15001",
-                "meta nfproto ipv6 ip6 daddr != ::1 meta l4proto tcp "
+                "meta nfproto ipv6 ip6 daddr != ::1 meta l4proto tcp \(Self.opens) "
                     + "meta mark & 0xfff != 0x539 counter redirect to :15001",
             ])
     }
