@@ -23,7 +23,9 @@ struct AdminConnection: ~Copyable {
     private(set) var phase = Phase.reading
     private(set) var deadline: MonotonicTime
     private var input = ByteBuffer(capacity: AdminServer.maximumHeadBytes)
+    /// What is being written now, and what follows it: a large body is not copied behind its head.
     private var output: [UInt8] = []
+    private var following: [UInt8] = []
     private var written = 0
 
     init(_ socket: consuming OwnedDescriptor, port: AdminRoutes.Port, now: MonotonicTime) {
@@ -78,7 +80,12 @@ struct AdminConnection: ~Copyable {
     }
 
     private mutating func answer(_ response: AdminResponse, now: MonotonicTime) {
-        output = response.wire
+        output = response.head
+        if response.body.count <= AdminServer.copiedBodyBytes {
+            output += response.body
+        } else {
+            following = response.body
+        }
         phase = .writing
         deadline = now + AdminServer.writeTimeout
     }
@@ -92,6 +99,12 @@ struct AdminConnection: ~Copyable {
         case .bytes(let count):
             written += count
             guard written == output.count else { return true }
+            if !following.isEmpty {
+                swap(&output, &following)
+                following = []
+                written = 0
+                return true
+            }
             output = []
             Socket.shutdownWrite(socket.rawValue)
             phase = .closing

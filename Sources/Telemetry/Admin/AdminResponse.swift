@@ -29,12 +29,11 @@ package struct AdminResponse: Sendable {
         return AdminResponse(contentType: "application/json", body: json.bytes + [UInt8(ascii: "\n")])
     }
 
-    /// The bytes on the wire; the connection ends after them.
-    var wire: [UInt8] {
+    /// The bytes on the wire in front of the body; the connection ends after it.
+    var head: [UInt8] {
         var bytes = Array("HTTP/1.1 \(status) \(Self.reason(status))\r\n".utf8)
         bytes += "Content-Type: \(contentType)\r\nContent-Length: \(body.count)\r\n".utf8
         bytes += "Connection: close\r\nX-Content-Type-Options: nosniff\r\n\r\n".utf8
-        bytes += body
         return bytes
     }
 

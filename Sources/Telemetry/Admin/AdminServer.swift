@@ -17,6 +17,8 @@ internal import Synchronization
 package final class AdminServer: Sendable {
     /// Largest request head (request line and headers): 8 KiB, as in nginx and Apache.
     static var maximumHeadBytes: Int { 8_192 }
+    /// Bodies up to this size leave in one write with their head; larger ones are not worth a copy.
+    static var copiedBodyBytes: Int { 65_536 }
     /// Connections of one port at the same time.
     static var maximumConnections: Int { 32 }
     /// How long a client may take to ask; ztunnel's header timeout.

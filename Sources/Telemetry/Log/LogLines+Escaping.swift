@@ -19,6 +19,12 @@ extension LogLines {
         var plain = 0
         var index = 0
         while index < limit {
+            // Nearly all bytes: printable ASCII, by one comparison each.
+            let byte = bytes[index]
+            if byte >= 0x20, byte < 0x7F, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
+                index += 1
+                continue
+            }
             guard let (scalar, length) = Self.special(bytes, index, isQuoted: isQuoted) else {
                 index += 1
                 continue

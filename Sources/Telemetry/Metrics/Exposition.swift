@@ -35,9 +35,10 @@ package struct Exposition {
     private let format: Format
     private var family = MetricFamily(.gauge, "", "")
 
-    /// Starts an empty text.
-    package init(format: Format) {
+    /// Starts an empty text; `size` is how long it will be, more or less.
+    package init(format: Format, expecting size: Int = 0) {
         self.format = format
+        bytes.reserveCapacity(size)
     }
 
     /// Begins a family: the samples that follow belong to it, and no family may be begun twice.

@@ -31,6 +31,8 @@ package final class MetricRegistry: Sendable {
     }
 
     private let state = Mutex(State())
+    /// Length of the last text, so that the next one need not grow by copying.
+    private let lastSize = Atomic<Int>(0)
 
     /// Makes an empty registry.
     package init() {}
@@ -70,7 +72,8 @@ package final class MetricRegistry: Sendable {
     ///
     /// - Parameter now: the time by which series expire.
     package func render(_ format: Exposition.Format, now: MonotonicTime) -> [UInt8] {
-        var text = Exposition(format: format)
+        let expected = lastSize.load(ordering: .relaxed)
+        var text = Exposition(format: format, expecting: expected + expected / 16)
         let (order, families, sources) = state.withLock { ($0.order, $0.families, $0.sources) }
         for family in order {
             text.begin(family)
@@ -78,6 +81,7 @@ package final class MetricRegistry: Sendable {
         }
         for source in sources { source(&text, now) }
         text.finish()
+        lastSize.store(text.bytes.count, ordering: .relaxed)
         return text.bytes
     }
 
