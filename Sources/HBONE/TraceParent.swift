@@ -26,27 +26,26 @@ package struct TraceParent: Equatable, Sendable {
         parentID = parent
     }
 
-    /// Length of the header's value.
-    package static let byteCount = 55
-
-    /// Appends the header's value (not sampled: flags 00).
-    package func write(into buffer: inout ByteBuffer) {
-        buffer.append("00-")
-        Self.write(traceID.high, &buffer)
-        Self.write(traceID.low, &buffer)
-        buffer.append(0x2D)
-        Self.write(parentID, &buffer)
-        buffer.append("-00")
+    /// The header's value (not sampled: flags 00).
+    package var octets: InlineArray<55, UInt8> {
+        var octets = InlineArray<55, UInt8>(repeating: UInt8(ascii: "0"))
+        octets[2] = UInt8(ascii: "-")
+        Self.write(traceID.high, &octets, 3)
+        Self.write(traceID.low, &octets, 19)
+        octets[35] = UInt8(ascii: "-")
+        Self.write(parentID, &octets, 36)
+        octets[52] = UInt8(ascii: "-")
+        return octets
     }
 
     package static func == (left: TraceParent, right: TraceParent) -> Bool {
         left.traceID == right.traceID && left.parentID == right.parentID
     }
 
-    private static func write(_ value: UInt64, _ buffer: inout ByteBuffer) {
-        for shift in stride(from: 60, through: 0, by: -4) {
-            let nibble = UInt8(truncatingIfNeeded: value >> UInt64(shift)) & 15
-            buffer.append(nibble < 10 ? 0x30 + nibble : 0x57 + nibble)
+    private static func write(_ value: UInt64, _ octets: inout InlineArray<55, UInt8>, _ start: Int) {
+        for digit in 0..<16 {
+            let nibble = UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * digit)) & 15
+            octets[start + digit] = nibble < 10 ? 0x30 + nibble : 0x57 + nibble
         }
     }
 

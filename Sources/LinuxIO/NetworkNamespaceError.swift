@@ -14,6 +14,14 @@ package enum NetworkNamespaceError: Error, Hashable, Sendable {
 }
 
 extension NetworkNamespaceError: CustomStringConvertible {
+    /// The errno behind it; EINVAL for a file that is no network namespace.
+    package var number: CInt {
+        switch self {
+        case .open(let errno), .enter(let errno): errno
+        case .notANetworkNamespace: EINVAL
+        }
+    }
+
     /// One line for an operator; the caller adds which pod or path.
     package var description: String {
         switch self {

@@ -37,6 +37,12 @@ package struct SystemError: Error, Sendable, CustomStringConvertible {
     /// The privilege for the call is missing.
     package var isNotPermitted: Bool { number == EPERM || number == EACCES }
 
+    /// The kernel, or the network namespace, lacks the address family.
+    package var isFamilyUnavailable: Bool { number == EAFNOSUPPORT || number == EADDRNOTAVAIL }
+
+    /// Memory, or room in one of our own tables, is used up.
+    package static func outOfMemory(_ call: StaticString) -> SystemError { SystemError(ENOMEM, call) }
+
     /// Another socket has the address.
     package var isAddressInUse: Bool { number == EADDRINUSE }
 

@@ -70,7 +70,11 @@ enum RunCommand {
     }
 
     private static func serve(_ configuration: TunnelConfiguration) -> ExitCode {
-        Terminal.complain("ambit-tunnel run", "this build has no data path")
-        return .failure
+        do throws(StartError) {
+            return try TunnelProcess(configuration).run() == 0 ? .success : .failure
+        } catch {
+            Terminal.complain("ambit-tunnel run", "\(error)")
+            return .failure
+        }
     }
 }

@@ -1,0 +1,78 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Identity
+internal import LinuxIO
+internal import Manifest
+internal import Telemetry
+
+/// What the control thread tells the outside: pods, certificates and configuration, in the log and as metrics.
+final class ControlObserver {
+    let log: LogLane
+    let metrics: NodeMetrics
+
+    init(log: LogLane, metrics: NodeMetrics) {
+        self.log = log
+        self.metrics = metrics
+    }
+
+    /// The configuration was read.
+    func configurationChanged(_ findings: [Finding], new: [Finding]) {
+        metrics.configurationUpdates.add()
+        metrics.configurationTime.set(WallClock.now() / 1_000_000_000)
+        metrics.configurationErrors.set(Int64(findings.count { $0.severity == .error }))
+        for finding in new {
+            log.log(finding.severity == .error ? .error : .warn, .config, finding.description)
+        }
+    }
+
+    /// How many pods are served, and how many wait for something.
+    func pods(active: Int, pending: Int) {
+        metrics.activeProxies.set(Int64(active))
+        metrics.pendingProxies.set(Int64(pending))
+    }
+
+    /// A pod has joined the mesh.
+    func podJoined(_ pod: Pod) {
+        metrics.proxiesStarted.add()
+        log.log(.info, .main, "pod joined the mesh") {
+            $0.field("pod", pod.name)
+            $0.field("identity", pod.identity.description)
+        }
+    }
+
+    /// A pod has left the mesh.
+    func podLeft(_ pod: Pod) {
+        metrics.proxiesStopped.add()
+        log.log(.info, .main, "pod left the mesh") { $0.field("pod", pod.name) }
+    }
+
+    /// A pod could not join the mesh; it is tried again.
+    func podFailed(_ name: String, _ error: String) {
+        log.log(.error, .main, "pod cannot join the mesh yet") {
+            $0.field("pod", name)
+            $0.field("error", error)
+        }
+    }
+
+    /// The rules of a pod could not be changed.
+    func redirectionFailed(_ pod: Pod, _ error: String) {
+        log.log(.warn, .redirection, "redirection of a pod could not be changed") {
+            $0.field("pod", pod.name)
+            $0.field("error", error)
+        }
+    }
+
+    /// A certificate could not be issued or renewed; the old one serves as long as it is valid.
+    func certificateFailed(_ identity: SPIFFEID, _ error: String) {
+        log.log(.error, .identity, "certificate could not be issued") {
+            $0.field("identity", identity.description)
+            $0.field("error", error)
+        }
+    }
+
+    /// A certificate was renewed.
+    func certificateRenewed(_ identity: SPIFFEID) {
+        log.log(.info, .identity, "certificate renewed") { $0.field("identity", identity.description) }
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import LinuxIO
+
+/// The network namespace of the tunnel itself, to which every thread returns.
+final class OwnNetwork: Sendable {
+    private let namespace: NetworkNamespace
+
+    init() throws(NetworkNamespaceError) {
+        namespace = try NetworkNamespace.own()
+    }
+
+    /// Whether `other` is the tunnel's own.
+    func isSame(as other: borrowing NetworkNamespace) -> Bool { other.identity == namespace.identity }
+
+    /// Runs `body` with the thread in the pod's namespace; two system calls, none when it is the tunnel's own.
+    func within<Value: ~Copyable>(_ pod: Pod, _ body: () throws(SystemError) -> Value) throws(SystemError) -> Value {
+        try pod.network.within(
+            returningTo: namespace, orThrow: { SystemError($0.number, "setns to the pod's network namespace") }, body)
+    }
+}

@@ -1,0 +1,227 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+internal import Identity
+internal import LinuxIO
+internal import Mesh
+internal import Redirection
+
+/// The pods of this node that are in the mesh: joins and leaves them as the configuration says, and keeps trying where
+/// that fails.
+///
+/// Joining a pod, in this order, so that no connection is refused at any moment: certificate, listeners in its network
+/// namespace, handed to the workers, then redirection. Leaving is the reverse, with time to drain in between. Used by the
+/// control thread only.
+final class PodRegistry {
+    private struct Member {
+        let pod: Pod
+        let enrollment: Enrollment
+        let plan: RedirectionPlan?
+    }
+
+    private struct Leaving {
+        let member: Member
+        let deadline: MonotonicTime
+    }
+
+    private let configuration: TunnelConfiguration
+    private let own: OwnNetwork
+    private let redirection: PodRedirection
+    private let certificates: CertificateKeeper
+    private let workers: [Mailbox<WorkerMessage>]
+    private let observer: ControlObserver
+    private var members: [String: Member] = [:]
+    private var leaving: [Leaving] = []
+    /// Pods that could not be joined, with what was said about it, so that a repeated failure is logged once.
+    private(set) var pending: [String: String] = [:]
+
+    init(
+        configuration: TunnelConfiguration, own: OwnNetwork, redirection: consuming PodRedirection,
+        certificates: CertificateKeeper, workers: [Mailbox<WorkerMessage>], observer: ControlObserver
+    ) {
+        self.configuration = configuration
+        self.own = own
+        self.redirection = redirection
+        self.certificates = certificates
+        self.workers = workers
+        self.observer = observer
+    }
+
+    /// Pods in the mesh.
+    var pods: [Pod] { members.values.map(\.pod) }
+
+    /// Whether something is to be tried again, or to be finished, soon.
+    var isUnsettled: Bool { !pending.isEmpty || !leaving.isEmpty }
+
+    /// Joins and leaves pods until the members are those of `snapshot` on this node.
+    func reconcile(with snapshot: MeshSnapshot, now: MonotonicTime) {
+        var wanted: [String: (Enrollment, WorkloadIndex)] = [:]
+        for index in snapshot.workloads(onNode: configuration.nodeName) {
+            guard let enrollment = snapshot.enrollment(of: index), enrollment.isEnrolled else { continue }
+            wanted[enrollment.workloadUID] = (enrollment, index)
+        }
+        for (uid, member) in members where wanted[uid]?.0 != member.enrollment { leave(uid, member, now: now) }
+        pending = pending.filter { wanted[$0.key] != nil }
+        for (uid, (enrollment, index)) in wanted where members[uid] == nil {
+            join(uid, enrollment, index, snapshot)
+        }
+        certificates.keepOnly(Set(members.values.map(\.pod.identity)))
+        observer.pods(active: members.count, pending: pending.count)
+    }
+
+    /// Takes away what is left of pods whose time to drain is over.
+    func finishLeaving(now: MonotonicTime) {
+        for item in leaving where item.deadline <= now { removeRedirection(item.member) }
+        leaving.removeAll { $0.deadline <= now }
+    }
+
+    /// Gives pods of `identities` their new contexts.
+    func refreshContexts(of identities: [SPIFFEID], now: UnixTime) {
+        for member in members.values where identities.contains(member.pod.identity) {
+            do throws(CertificateError) {
+                member.pod.replaceContexts(try certificates.contexts(for: member.pod.identity, now: now))
+            } catch {
+                observer.certificateFailed(member.pod.identity, "\(error)")
+            }
+        }
+    }
+
+    private func join(_ uid: String, _ enrollment: Enrollment, _ index: WorkloadIndex, _ snapshot: MeshSnapshot) {
+        let name = snapshot.description(of: index)
+        do throws(JoinError) {
+            guard let identity = snapshot.identity(of: index) else { throw .noIdentity }
+            let pod = try makePod(uid, name, identity, enrollment)
+            do throws(CertificateError) {
+                pod.replaceContexts(try certificates.contexts(for: identity, now: .now()))
+            } catch {
+                throw .certificate(error)
+            }
+            let plan = pod.isRedirected ? RedirectionPlan(options(enrollment)) : nil
+            let member = Member(pod: pod, enrollment: enrollment, plan: plan)
+            try openListeners(pod)
+            members[uid] = member
+            if let plan {
+                do throws(RedirectionError) {
+                    try redirection.apply(plan, in: pod.network)
+                } catch {
+                    members[uid] = nil
+                    for worker in workers { worker.post(.detach(uid: uid)) }
+                    throw .redirection(error)
+                }
+            }
+            pending[uid] = nil
+            observer.podJoined(pod)
+        } catch {
+            let text = "\(error)"
+            if pending[uid] != text { observer.podFailed(name, text) }
+            pending[uid] = text
+        }
+    }
+
+    private func makePod(
+        _ uid: String, _ name: String, _ identity: SPIFFEID, _ enrollment: Enrollment
+    ) throws(JoinError) -> Pod {
+        do throws(NetworkNamespaceError) {
+            let network =
+                if let path = enrollment.networkNamespacePath {
+                    try NetworkNamespace(path: path)
+                } else {
+                    try NetworkNamespace.own()
+                }
+            let isRedirected = !own.isSame(as: network)
+            return Pod(uid: uid, name: name, identity: identity, network: network, isRedirected: isRedirected)
+        } catch {
+            throw .network(error)
+        }
+    }
+
+    private func openListeners(_ pod: Pod) throws(JoinError) {
+        for worker in workers {
+            do throws(SystemError) {
+                var listeners: [(purpose: Listener.Purpose, descriptor: CInt)] = []
+                for (purpose, port) in configuration.listeners(for: pod) {
+                    let socket = try own.within(pod) { () throws(SystemError) in
+                        try listen(on: port, mark: configuration.mark(for: pod))
+                    }
+                    listeners.append((purpose, socket.relinquish()))
+                }
+                worker.post(.attach(pod, listeners))
+            } catch {
+                for other in workers { other.post(.detach(uid: pod.uid)) }
+                throw .listen(error)
+            }
+        }
+    }
+
+    /// Opens a listener for both families, or for IPv4 alone where the namespace has no IPv6.
+    private func listen(on port: UInt16, mark: UInt32) throws(SystemError) -> OwnedDescriptor {
+        var options = Socket.ListenOptions(address: SocketAddress(ip: IPAddress(high: 0, low: 0), port: port))
+        options.mark = mark
+        do throws(SystemError) {
+            return try Socket.listen(options)
+        } catch {
+            guard error.isFamilyUnavailable else { throw error }
+            options.address = SocketAddress(ip: IPAddress(v4: 0), port: port)
+            return try Socket.listen(options)
+        }
+    }
+
+    private func leave(_ uid: String, _ member: Member, now: MonotonicTime) {
+        members[uid] = nil
+        if let plan = member.plan {
+            do throws(RedirectionError) {
+                try redirection.apply(plan.draining, in: member.pod.network)
+            } catch {
+                observer.redirectionFailed(member.pod, "\(error)")
+            }
+        }
+        for worker in workers { worker.post(.detach(uid: uid)) }
+        leaving.append(Leaving(member: member, deadline: now + configuration.drainTimeout))
+        observer.podLeft(member.pod)
+    }
+
+    private func removeRedirection(_ member: Member) {
+        // A pod that has joined again meanwhile keeps its rules.
+        guard let plan = member.plan, members[member.pod.uid] == nil else { return }
+        do throws(RedirectionError) {
+            try redirection.remove(plan, in: member.pod.network)
+        } catch {
+            observer.redirectionFailed(member.pod, "\(error)")
+        }
+    }
+
+    private func options(_ enrollment: Enrollment) -> RedirectionOptions {
+        var options = RedirectionOptions()
+        options.outboundPort = configuration.outboundPort
+        options.inboundPort = configuration.inboundPlaintextPort
+        options.tunnelPort = configuration.hbonePort
+        options.excludedInboundPorts = enrollment.excludedInboundPorts
+        options.excludedOutboundPorts = enrollment.excludedOutboundPorts
+        options.excludedInboundCIDRs = enrollment.excludedInboundCIDRs
+        options.excludedOutboundCIDRs = enrollment.excludedOutboundCIDRs
+        return options
+    }
+}
+
+/// Why a pod could not join the mesh.
+enum JoinError: Error, CustomStringConvertible {
+    case noIdentity
+    case network(NetworkNamespaceError)
+    case certificate(CertificateError)
+    case listen(SystemError)
+    case redirection(RedirectionError)
+
+    var description: String {
+        switch self {
+        case .noIdentity: "the pod's service account makes no SPIFFE ID"
+        case .network(let error): "network namespace: \(error)"
+        case .certificate(let error): "certificate: \(error)"
+        case .listen(let error):
+            error.isAddressInUse
+                ? "listen: \(error); something else in the pod uses one of the ports 15001, 15006, 15008"
+                : "listen: \(error)"
+        case .redirection(let error): "redirection: \(error)"
+        }
+    }
+}

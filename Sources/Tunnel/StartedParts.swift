@@ -1,0 +1,139 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+internal import Identity
+internal import LinuxIO
+internal import Manifest
+internal import Mesh
+internal import Redirection
+internal import Synchronization
+internal import Telemetry
+
+/// The parts of a tunnel, started one after the other; the first that fails says why, and nothing has been served yet.
+struct StartedParts {
+    let signals: SignalQueue
+    let log: LogWriter
+    let observer: ControlObserver
+    let source: ConfigurationSource
+    let certificates: CertificateKeeper
+    let mailboxes: [Mailbox<WorkerMessage>]
+    let state: ControlState
+    let running: RunningWorkers
+    let admin: AdminServer
+    let registry: PodRegistry
+
+    init(_ configuration: TunnelConfiguration) throws(StartError) {
+        do throws(SystemError) { signals = try SignalQueue() } catch { throw .system(error, "signals") }
+        DescriptorLimit.raise()
+        let metrics = MetricRegistry()
+        (log, observer) = try Self.makeLog(configuration, metrics)
+        source = try Self.openSource(configuration)
+        guard let loaded = source.folder.load() else { throw .configuration("--config: the folder could not be read") }
+        let seed = UInt64(truncatingIfNeeded: WallClock.now())
+        certificates = CertificateKeeper(
+            authority: try Self.openAuthority(configuration), validitySeconds: configuration.svidValiditySeconds,
+            seed: seed)
+        let own = try Self.openNetwork()
+        let snapshot = MeshSnapshot(loaded.model, generation: 1)
+        do throws(SystemError) {
+            var boxes: [Mailbox<WorkerMessage>] = []
+            for _ in 0..<configuration.workers { boxes.append(try Mailbox<WorkerMessage>()) }
+            mailboxes = boxes
+            running = try RunningWorkers(configuration.workers)
+        } catch {
+            throw .system(error, "workers")
+        }
+        state = ControlState(configuration, snapshot: snapshot, findings: loaded.findings, mailboxes: mailboxes)
+        admin = try state.serve(metrics, log.levels)
+        registry = PodRegistry(
+            configuration: configuration, own: own, redirection: try Self.openRedirection(), certificates: certificates,
+            workers: mailboxes, observer: observer)
+        observer.configurationChanged(loaded.findings, new: loaded.newFindings)
+        try startWorkers(configuration, own, snapshot, metrics, seed: seed)
+    }
+
+    private static func makeLog(
+        _ configuration: TunnelConfiguration, _ metrics: MetricRegistry
+    ) throws(StartError) -> (LogWriter, ControlObserver) {
+        do {
+            var settings = LogWriter.Configuration()
+            settings.format = configuration.logFormat
+            if !configuration.logFile.isEmpty { settings.output = .file(configuration.logFile) }
+            let writer = try LogWriter(settings, levels: LogLevels(parsing: configuration.logLevels), registry: metrics)
+            return (
+                writer,
+                ControlObserver(log: writer.makeLane(), metrics: NodeMetrics(metrics, version: TunnelVersion.text))
+            )
+        } catch {
+            throw .configuration("log: \(error)")
+        }
+    }
+
+    private static func openSource(_ configuration: TunnelConfiguration) throws(StartError) -> ConfigurationSource {
+        do throws(ManifestError) {
+            var options = FolderSource.Options()
+            options.translation = configuration.translation
+            return ConfigurationSource(try FolderSource(directory: configuration.configDirectory, options: options))
+        } catch {
+            throw .configuration("--config \(configuration.configDirectory): \(error)")
+        }
+    }
+
+    private static func openAuthority(_ configuration: TunnelConfiguration) throws(StartError) -> CertificateAuthority {
+        do throws(IdentityError) {
+            return try CertificateAuthority.open(
+                directory: configuration.caDirectory, trustDomain: configuration.trustDomain, now: .now())
+        } catch {
+            throw .authority(directory: configuration.caDirectory, error)
+        }
+    }
+
+    private static func openNetwork() throws(StartError) -> OwnNetwork {
+        do throws(NetworkNamespaceError) {
+            return try OwnNetwork()
+        } catch {
+            throw .configuration("own network namespace: \(error)")
+        }
+    }
+
+    private static func openRedirection() throws(StartError) -> PodRedirection {
+        do throws(RedirectionError) {
+            return try PodRedirection()
+        } catch {
+            throw .configuration("redirection: \(error)")
+        }
+    }
+
+    private func startWorkers(
+        _ configuration: TunnelConfiguration, _ own: OwnNetwork, _ snapshot: MeshSnapshot, _ metrics: MetricRegistry,
+        seed: UInt64
+    ) throws(StartError) {
+        let connections = SeriesTable<TCPLabels, TCPSeries>(lifetime: configuration.metricLifetime)
+        let policies = SeriesTable<PolicyLabels, PolicySeries>(lifetime: configuration.metricLifetime)
+        metrics.addSource { connections.write(to: &$0, now: $1) }
+        metrics.addSource { policies.write(to: &$0, now: $1) }
+        for (index, mailbox) in mailboxes.enumerated() {
+            let lane = log.makeLane()
+            let workerMetrics = WorkerMetrics(metrics)
+            let running = running
+            do throws(SystemError) {
+                let thread = try WorkerThread(name: "ambit-worker-\(index)") {
+                    defer { running.end() }
+                    let observer = Observer(log: lane, metrics: workerMetrics, series: connections, policies: policies)
+                    do throws(SystemError) {
+                        let worker = try Worker(
+                            index: index, configuration: configuration, own: own, mailbox: mailbox, observer: observer,
+                            snapshot: snapshot, seed: seed &+ UInt64(index))
+                        worker.run()
+                    } catch {
+                        lane.log(.error, .main, "worker cannot start: \(error)")
+                    }
+                }
+                thread.detach()
+            } catch {
+                throw .system(error, "workers")
+            }
+        }
+    }
+}

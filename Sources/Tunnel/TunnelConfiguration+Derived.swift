@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import HTTP2
+internal import Identity
+internal import Manifest
+internal import Routing
+
+// What follows from the configuration.
+extension TunnelConfiguration {
+    /// The mark for sockets in the pod's namespace; where nothing is redirected none is needed, nor the right to set it.
+    func mark(for pod: Pod) -> UInt32 { pod.isRedirected ? Self.packetMark : 0 }
+
+    /// The listeners of a pod.
+    func listeners(for pod: Pod) -> [(Listener.Purpose, UInt16)] {
+        guard pod.isRedirected else { return [(.inboundHBONE, hbonePort)] }
+        return [(.inboundHBONE, hbonePort), (.outbound, outboundPort), (.inboundPlaintext, inboundPlaintextPort)]
+    }
+
+    /// Ports at which a captured connection would come back to us.
+    var ownPorts: IllegalPorts {
+        var ports = IllegalPorts()
+        ports.outbound = outboundPort
+        ports.plaintextInbound = inboundPlaintextPort
+        ports.hbone = hbonePort
+        return ports
+    }
+
+    /// How manifests become a mesh.
+    var translation: TranslationOptions {
+        var options = TranslationOptions()
+        options.rootNamespaces = rootNamespaces
+        options.clusterDomain = clusterDomain
+        options.trustDomain = trustDomain.name
+        options.clusterID = clusterID
+        options.network = network
+        options.node = nodeName
+        return options
+    }
+
+    /// HTTP/2 for tunnels: the defaults of the core.
+    var http2: HTTP2Configuration { HTTP2Configuration() }
+}

@@ -1,0 +1,227 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+internal import HBONE
+internal import HTTP2
+internal import LinuxIO
+internal import Synchronization
+
+// What happens on HBONE connections: their sockets, their HTTP/2 events, and the pump that sends.
+extension Worker {
+    /// Reads per turn and connection, of up to 128 KiB each; then others have their turn.
+    private static let readsPerTurn = 4
+    /// Payload sent per turn and connection; then others have their turn.
+    private static let sendBudgetBytes = 512 * 1024
+
+    /// The socket of an HBONE connection is ready for something.
+    func connectionEvent(_ key: TunnelConnection.Key, _ readiness: LinuxIO.Readiness) {
+        withConnection(key) { (connection: inout TunnelConnection) throws(HBONEError) in
+            if !readiness.isDisjoint(with: [.writable, .failed, .hungUp]) {
+                try connection.hbone.becameWritable(&self.scratch)
+                if connection.hbone.canSend { self.markDirty(&connection, key) }
+            }
+            if !readiness.isDisjoint(with: [.readable, .peerFinished, .failed, .hungUp]) {
+                connection.hbone.isReadable = true
+                if !readiness.isDisjoint(with: [.peerFinished, .hungUp, .failed]) {
+                    connection.hbone.isPeerFinished = true
+                }
+                try self.read(&connection, key)
+            }
+        }
+    }
+
+    /// Runs `body` on a connection; an error it throws closes the connection when the event at hand is over.
+    func withConnection(
+        _ key: TunnelConnection.Key, _ body: (inout TunnelConnection) throws(HBONEError) -> Void
+    ) {
+        do throws(HBONEError) {
+            try connections.withElement(key, body)
+        } catch {
+            scratch.incoming.clear()
+            scratch.incomingOffset = 0
+            deferred.append(.closeConnection(key, error))
+        }
+    }
+
+    private func read(_ connection: inout TunnelConnection, _ key: TunnelConnection.Key) throws(HBONEError) {
+        var reads = 0
+        receiving: while true {
+            if scratch.incomingOffset == scratch.incoming.count {
+                if reads == Self.readsPerTurn {
+                    connection.isReadPending = true
+                    markDirty(&connection, key)
+                    break receiving
+                }
+                reads += 1
+            }
+            switch try connection.hbone.receive(&scratch) {
+            case .plaintext:
+                while let event = try connection.hbone.nextEvent(&scratch, now: now) {
+                    try take(event, &connection, key)
+                }
+            case .established: established(&connection, key)
+            case .drained: break receiving
+            case .ended: throw .closedByPeer
+            }
+        }
+        rearm(&connection, key)
+        if connection.hbone.http2.hasPendingOutput { markDirty(&connection, key) }
+    }
+
+    private func established(_ connection: inout TunnelConnection, _ key: TunnelConnection.Key) {
+        observer.handshakeCompleted(now - connection.opened, isServer: connection.hbone.role == .server)
+        if connection.hbone.role == .server { connection.pod.handshakes.subtract(1, ordering: .relaxed) }
+        connection.deadline = .distantFuture
+        for relay in connection.waiting { deferred.append(.connectRelay(relay)) }
+        connection.waiting = []
+        markDirty(&connection, key)
+    }
+
+    private func take(
+        _ event: HTTP2Event, _ connection: inout TunnelConnection, _ key: TunnelConnection.Key
+    ) throws(HBONEError) {
+        switch event {
+        case .headers(let stream, let kind, let isEndStream):
+            switch kind {
+            case .request: acceptStream(stream, isEndStream: isEndStream, &connection, key)
+            case .response: takeResponse(stream, isEndStream: isEndStream, &connection, key)
+            case .informational: break
+            case .trailers: if isEndStream { deliver(stream, offset: 0, count: 0, isEndStream: true, &connection) }
+            }
+        case .data(let stream, let offset, let count, let isEndStream):
+            deliver(stream, offset: offset, count: count, isEndStream: isEndStream, &connection)
+        case .reset(let stream, let code, _):
+            guard let relay = relayKey(of: stream, connection) else { return }
+            relays.withElement(relay) { $0.markStreamClosed() }
+            deferred.append(.finishRelay(relay, .resetByPeer(code)))
+        case .sendWindowOpened(let stream):
+            if let relay = relayKey(of: stream, connection) { queueIfReadable(relay, &connection, key) }
+        case .connectionWindowOpened:
+            while let stream = connection.hbone.http2.nextSendableStream() {
+                if let relay = relayKey(of: stream, connection) { queueIfReadable(relay, &connection, key) }
+            }
+        case .goAway:
+            connection.isDraining = true
+            forget(connection.poolKey, key)
+            closeIfIdle(&connection, key)
+        default:
+            break
+        }
+    }
+
+    /// Puts a relay whose application may have bytes in line for the pump.
+    func queueIfReadable(_ relay: Relay.Key, _ connection: inout TunnelConnection, _ key: TunnelConnection.Key) {
+        let isNew = relays.withElement(relay) { relay in
+            guard relay.phase == .established, relay.flags.contains(.readable),
+                relay.flags.isDisjoint(with: [.isQueued, .readClosed])
+            else { return false }
+            relay.flags.insert(.isQueued)
+            return true
+        }
+        guard isNew == true else { return }
+        connection.ready.append(relay)
+        markDirty(&connection, key)
+    }
+
+    /// Sends what the dirty connections have, and reads on where a turn's budget had ended.
+    func pumpDirty() {
+        for _ in 0..<dirty.count {
+            guard let key = dirty.popFirst() else { return }
+            withConnection(key) { (connection: inout TunnelConnection) throws(HBONEError) in
+                connection.isDirty = false
+                if connection.isReadPending {
+                    connection.isReadPending = false
+                    try self.read(&connection, key)
+                }
+                try self.pump(&connection, key)
+                self.closeIfIdle(&connection, key)
+            }
+            performDeferred()
+        }
+    }
+
+    private func pump(_ connection: inout TunnelConnection, _ key: TunnelConnection.Key) throws(HBONEError) {
+        guard connection.hbone.canSend else { return }
+        try connection.hbone.writeControl(&scratch)
+        var budget = Self.sendBudgetBytes
+        while budget > 0, connection.hbone.canSend, let relay = connection.ready.popFirst() {
+            budget -= try send(relay, &connection)
+        }
+        try connection.hbone.writeControl(&scratch)
+        try connection.hbone.finishRecord(&scratch)
+        if !connection.ready.isEmpty, connection.hbone.canSend { markDirty(&connection, key) }
+    }
+
+    /// Moves one frame's worth of an application's bytes into the record.
+    ///
+    /// - Returns: how many bytes.
+    private func send(_ key: Relay.Key, _ connection: inout TunnelConnection) throws(HBONEError) -> Int {
+        var end: ConnectionEnd?
+        var isRequeued = false
+        let sent = try relays.withElement(key) { (relay: inout Relay) throws(HBONEError) -> Int in
+            relay.flags.remove(.isQueued)
+            guard let stream = relay.stream, relay.flags.isDisjoint(with: [.readClosed, .streamClosed]) else {
+                return 0
+            }
+            switch try connection.hbone.readData(from: relay.fd, stream: stream, &self.scratch) {
+            case .sent(let count, let more):
+                relay.bytesFromApplication += UInt64(count)
+                relay.lastActivity = self.now
+                if more || relay.flags.contains(.peerFinished) {
+                    relay.flags.insert(.isQueued)
+                    isRequeued = true
+                } else {
+                    relay.flags.remove(.readable)
+                }
+                return count
+            case .wouldBlock: relay.flags.remove(.readable)
+            case .windowClosed: break
+            case .endOfStream:
+                connection.hbone.http2.endStream(stream)
+                relay.flags.insert(.readClosed)
+                if relay.isFinished { end = .complete }
+            case .failed(let number): end = .applicationFailed(errno: number)
+            }
+            return 0
+        }
+        if isRequeued { connection.ready.append(key) }
+        if let end { deferred.append(.finishRelay(key, end)) }
+        return sent ?? 0
+    }
+
+    /// Gives received payload to the application, or keeps what its socket does not take.
+    private func deliver(
+        _ stream: StreamHandle, offset: Int, count: Int, isEndStream: Bool, _ connection: inout TunnelConnection
+    ) {
+        guard let key = relayKey(of: stream, connection) else {
+            // A relay that is gone takes nothing; its bytes still count against the connection's window.
+            return connection.hbone.http2.consumed(stream, count: count)
+        }
+        var end: ConnectionEnd?
+        let consumed: Int? = relays.withElement(key) { relay in
+            relay.bytesToApplication += UInt64(count)
+            relay.lastActivity = self.now
+            var written = 0
+            if count > 0, relay.queue.isEmpty, relay.flags.contains(.writable) {
+                let payload = self.scratch.plaintext.readable.extracting(offset..<(offset + count))
+                switch Socket.write(relay.fd, payload) {
+                case .bytes(let taken): written = taken
+                case .wouldBlock: relay.flags.remove(.writable)
+                case .failed(let number): end = .applicationFailed(errno: number)
+                }
+            }
+            if written < count, end == nil {
+                let rest = (offset + written)..<(offset + count)
+                if written > 0 { relay.flags.remove(.writable) }
+                if !self.scratch.keep(plaintext: rest, in: &relay.queue) {
+                    end = .refused(.memory)
+                }
+            }
+            if isEndStream, end == nil { end = self.takeEndOfStream(&relay) }
+            return written
+        }
+        connection.hbone.http2.consumed(stream, count: consumed ?? count)
+        if let end { deferred.append(.finishRelay(key, end)) }
+    }
+}

@@ -1,0 +1,149 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+internal import HBONE
+internal import HTTP2
+internal import LinuxIO
+internal import Routing
+internal import Synchronization
+internal import TLS
+internal import Telemetry
+
+// Connections to the pods of this node: HBONE on 15008, plain text redirected to 15006.
+extension Worker {
+    /// A peer connected to 15008 of a pod.
+    func acceptHBONE(_ socket: consuming OwnedDescriptor, pod: Pod, peer: SocketAddress) {
+        guard let contexts = pod.currentContexts() else {
+            return refuse(socket, .destination, pod: pod, peer: peer, target: nil, .refused(.noIdentity))
+        }
+        guard pod.handshakes.add(1, ordering: .relaxed).newValue <= configuration.handshakesPerPod else {
+            pod.handshakes.subtract(1, ordering: .relaxed)
+            return refuse(socket, .destination, pod: pod, peer: peer, target: nil, .refused(.handshakeLimit))
+        }
+        let number = socket.rawValue
+        do {
+            let localIP = try Socket.localAddress(number).ip
+            let hbone = try HBONEConnection(
+                socket: socket, context: contexts.server, expecting: .anyInTrustDomain, role: .server,
+                configuration: configuration.http2, now: now)
+            var connection = TunnelConnection(
+                hbone: hbone, pod: pod, peerAddress: peer, poolKey: nil,
+                deadline: now + configuration.handshakeTimeout, now: now)
+            connection.localIP = localIP
+            guard let key = connections.insert(connection) else {
+                pod.handshakes.subtract(1, ordering: .relaxed)
+                return
+            }
+            try poller.addEdgeTriggered(number, token: token(connection: key))
+            timers.arm(token(connection: key), at: now + configuration.handshakeTimeout)
+        } catch {
+            pod.handshakes.subtract(1, ordering: .relaxed)
+            observer.handshakeFailed(pod, peer, .closedLocally, isServer: true)
+        }
+    }
+
+    /// Takes a CONNECT that came: asks whether it is for this pod and allowed, and connects to the application.
+    func acceptStream(
+        _ stream: StreamHandle, isEndStream: Bool, _ connection: inout TunnelConnection, _ key: TunnelConnection.Key
+    ) {
+        let pod = connection.pod
+        let details: ConnectionDetails
+        switch judge(connection) {
+        case .refused(let early, let end):
+            refuse(stream, end.responseStatus, &connection)
+            observer.closed(early, end, bytesFromApplication: 0, bytesToApplication: 0, now: now)
+            return markDirty(&connection, key)
+        case .accepted(let accepted): details = accepted
+        }
+        guard pod.admitConnection(limit: configuration.connectionsPerPod) else {
+            refuse(stream, 503, &connection)
+            observer.closed(details, .refused(.podLimit), bytesFromApplication: 0, bytesToApplication: 0, now: now)
+            return markDirty(&connection, key)
+        }
+        do throws(SystemError) {
+            let socket = try open(applicationOptions(details), for: pod)
+            let number = socket.rawValue
+            var relay = Relay(socket: socket, phase: .connecting, flags: .isInbound, details: details, now: now)
+            relay.connection = key
+            relay.stream = stream
+            relay.deadline = now + configuration.connectTimeout
+            guard let relayKey = relays.insert(relay) else { throw SystemError.outOfMemory("relay") }
+            relays.withElement(relayKey) { relay in
+                relay.key = relayKey
+                if isEndStream { relay.flags.insert(.endAfterQueue) }
+            }
+            connection.hbone.http2.setContext(relayKey.context, for: stream)
+            try poller.addEdgeTriggered(number, token: token(relay: relayKey))
+            timers.arm(token(relay: relayKey), at: now + configuration.connectTimeout)
+        } catch {
+            refuse(stream, 503, &connection)
+            markDirty(&connection, key)
+            finish(details, .applicationFailed(errno: error.number), sent: 0, received: 0)
+        }
+    }
+
+    /// Answers a CONNECT that is not carried: the status ends our side, and nothing more is wanted from the other.
+    func refuse(_ stream: StreamHandle, _ status: Int, _ connection: inout TunnelConnection) {
+        connection.hbone.http2.sendResponse(stream, status: status, isEndStream: true)
+        connection.hbone.http2.reset(stream, .noError)
+    }
+
+    /// How the application is connected to: from the client's address where the pod has its own namespace.
+    private func applicationOptions(_ details: ConnectionDetails) -> Socket.ConnectOptions {
+        var options = Socket.ConnectOptions(destination: details.target)
+        options.mark = configuration.mark(for: details.pod)
+        options.keepaliveSeconds = configuration.keepaliveSeconds
+        let isPossible = details.source.ip != details.target.ip && details.source.ip.isIPv4 == details.target.ip.isIPv4
+        if details.pod.isRedirected, configuration.preservesSource, isPossible { options.source = details.source.ip }
+        return options
+    }
+
+    /// The connect to the application has its outcome.
+    func applicationConnected(_ key: Relay.Key, _ connectionKey: TunnelConnection.Key) {
+        var end: ConnectionEnd?
+        var stream: StreamHandle?
+        var details: ConnectionDetails?
+        var consumed = 0
+        relays.withElement(key) { relay in
+            let number = Socket.takeError(relay.fd)
+            guard number == 0 else {
+                end = .applicationFailed(errno: number)
+                return
+            }
+            stream = relay.stream
+            self.observer.connectTook(self.now - relay.details.opened, .destination)
+            details = relay.details
+            self.establish(&relay)
+            (consumed, end) = self.flushQueue(&relay)
+        }
+        guard let stream, let details else {
+            if let end { finishRelay(key, end) }
+            return
+        }
+        withConnection(connectionKey) { (connection: inout TunnelConnection) throws(HBONEError) in
+            self.sendAcceptance(stream, details, &connection)
+            if consumed > 0 { connection.hbone.http2.consumed(stream, count: consumed) }
+            self.markDirty(&connection, connectionKey)
+            self.queueIfReadable(key, &connection, connectionKey)
+        }
+        if let end { finishRelay(key, end) }
+    }
+
+    /// A connection in plain text, redirected to 15006: the same checks, with no identity.
+    func acceptPlaintext(_ socket: consuming OwnedDescriptor, pod: Pod, peer: SocketAddress) {
+        guard let target = redirectedDestination(socket, peer: peer) else {
+            return refuse(socket, .destination, pod: pod, peer: peer, target: nil, .refused(.selfCall))
+        }
+        switch judgePlaintext(pod: pod, peer: peer, target: target) {
+        case .refused(let details, let end):
+            Socket.resetOnClose(socket.rawValue)
+            observer.closed(details, end, bytesFromApplication: 0, bytesToApplication: 0, now: now)
+        case .accepted(let details):
+            guard pod.admitConnection(limit: configuration.connectionsPerPod) else {
+                return refuse(socket, .destination, pod: pod, peer: peer, target: target, .refused(.podLimit))
+            }
+            startSplice(socket, to: applicationOptions(details), details)
+        }
+    }
+}

@@ -1,0 +1,188 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+internal import HBONE
+internal import HTTP2
+internal import LinuxIO
+internal import Synchronization
+internal import TLS
+internal import Telemetry
+
+// The pool of client connections: one relay finds a connection, or makes one, or waits for one that is being made.
+//
+// Nothing here blocks: a peer that is stuck in its handshake holds up only the relays that were meant for it, each until
+// its own deadline. A connection goes on to be used when its streams end. More connections are opened to a hot peer as
+// streams run out; each worker has its own, so throughput grows with the workers.
+extension Worker {
+    /// Relays that may wait for one handshake; more open another connection.
+    private static let waitersPerConnection = 64
+
+    /// Finds a connection for a relay that waits; called again when one is established.
+    func connectRelay(_ key: Relay.Key) {
+        var details: ConnectionDetails?
+        relays.withElement(key) { relay in
+            if relay.phase == .waitingForConnection { details = relay.details }
+        }
+        guard let details, let next = details.nextHop else { return }
+        var candidates = pool[next.poolKey] ?? []
+        candidates.removeAll { !connections.contains($0) }
+        var best: (key: TunnelConnection.Key, active: Int)?
+        var connecting: TunnelConnection.Key?
+        for candidate in candidates {
+            connections.withElement(candidate) { connection in
+                guard !connection.isDraining else { return }
+                if connection.hbone.phase != .established {
+                    if connection.waiting.count < Self.waitersPerConnection { connecting = candidate }
+                } else if connection.hbone.http2.availableStreams > 0 {
+                    let active = connection.hbone.http2.activeStreamCount
+                    if active < best?.active ?? .max { best = (candidate, active) }
+                }
+            }
+        }
+        if let best {
+            observer.metrics.pool.reused.add()
+            return sendConnect(key, over: best.key, details)
+        }
+        if let connecting {
+            connections.withElement(connecting) { $0.waiting.append(key) }
+            return
+        }
+        openConnection(for: key, next, details)
+    }
+
+    private func openConnection(for relay: Relay.Key, _ next: NextHop, _ details: ConnectionDetails) {
+        guard let contexts = details.pod.currentContexts() else { return finishRelay(relay, .refused(.noIdentity)) }
+        var options = Socket.ConnectOptions(destination: next.poolKey.destination)
+        options.mark = configuration.mark(for: details.pod)
+        options.keepaliveSeconds = configuration.keepaliveSeconds
+        let key: TunnelConnection.Key?
+        let number: CInt
+        do throws(HBONEError) {
+            let socket = try connect(options, for: details.pod)
+            number = socket.rawValue
+            var connection = TunnelConnection(
+                hbone: try makeClient(socket, contexts.client, .oneOf(next.poolKey.expected)), pod: details.pod,
+                peerAddress: next.poolKey.destination, poolKey: next.poolKey,
+                deadline: now + configuration.connectTimeout, now: now)
+            connection.waiting.append(relay)
+            key = connections.insert(connection)
+        } catch {
+            return retry(relay, after: error)
+        }
+        guard let key else { return finishRelay(relay, .refused(.memory)) }
+        pool[next.poolKey, default: []].append(key)
+        observer.metrics.pool.opened.add()
+        do throws(SystemError) {
+            try poller.addEdgeTriggered(number, token: token(connection: key))
+        } catch {
+            return deferred.append(.closeConnection(key, .socket(errno: error.number)))
+        }
+        timers.arm(token(connection: key), at: now + configuration.connectTimeout)
+    }
+
+    private func connect(_ options: Socket.ConnectOptions, for pod: Pod) throws(HBONEError) -> OwnedDescriptor {
+        do throws(SystemError) {
+            return try open(options, for: pod)
+        } catch {
+            throw .socket(errno: error.number)
+        }
+    }
+
+    private func makeClient(
+        _ socket: consuming OwnedDescriptor, _ context: TLSContext, _ expectation: PeerExpectation
+    ) throws(HBONEError) -> HBONEConnection {
+        do throws(TLSError) {
+            return try HBONEConnection(
+                socket: socket, context: context, expecting: expectation, role: .client,
+                configuration: configuration.http2, now: now)
+        } catch {
+            throw .tls(error)
+        }
+    }
+
+    /// The event token of an HBONE connection.
+    func token(connection key: TunnelConnection.Key) -> EventToken {
+        EventToken(kind: TokenKind.connection, index: key.index, generation: key.generation)
+    }
+
+    /// Takes a connection out of the pool: no new stream goes over it.
+    func forget(_ poolKey: PoolKey?, _ key: TunnelConnection.Key) {
+        guard let poolKey else { return }
+        pool[poolKey]?.removeAll { $0 == key }
+        if pool[poolKey]?.isEmpty == true { pool[poolKey] = nil }
+    }
+
+    /// A connection without streams: one that drains closes, a client's stays for a while.
+    func closeIfIdle(_ connection: inout TunnelConnection, _ key: TunnelConnection.Key) {
+        guard connection.hbone.phase == .established, connection.hbone.http2.activeStreamCount == 0,
+            connection.waiting.isEmpty
+        else { return }
+        if connection.isDraining, !connection.hbone.http2.hasPendingOutput {
+            deferred.append(.closeConnection(key, .closedLocally))
+        } else if connection.poolKey != nil {
+            connection.deadline = now + configuration.poolIdleTimeout
+            rearm(&connection, key)
+        }
+    }
+
+    /// Arms the timer for whatever the connection waits for next.
+    func rearm(_ connection: inout TunnelConnection, _ key: TunnelConnection.Key) {
+        let next = min(connection.deadline, connection.hbone.http2.nextDeadline)
+        guard next < connection.armed else { return }
+        connection.armed = next
+        timers.arm(token(connection: key), at: next)
+    }
+
+    /// A connection's timer came up.
+    func connectionTimer(_ key: TunnelConnection.Key) {
+        withConnection(key) { (connection: inout TunnelConnection) throws(HBONEError) in
+            connection.armed = .distantFuture
+            let isDue = connection.deadline <= self.now
+            switch connection.hbone.phase {
+            case .connecting:
+                if isDue { throw .timedOut(.connect) }
+            case .handshaking:
+                // The deadline of a connect that has ended meanwhile: the handshake has its own.
+                if connection.opened + self.configuration.connectTimeout + self.configuration.handshakeTimeout
+                    <= self.now
+                {
+                    throw .timedOut(.handshake)
+                }
+                connection.deadline =
+                    connection.opened + self.configuration.connectTimeout + self.configuration.handshakeTimeout
+            case .established:
+                if isDue, connection.hbone.http2.activeStreamCount == 0, connection.poolKey != nil {
+                    throw .closedLocally
+                }
+                if isDue { connection.deadline = .distantFuture }
+                do throws(HTTP2Error) {
+                    try connection.hbone.http2.tick(now: self.now)
+                } catch {
+                    throw .http2(error)
+                }
+                if connection.hbone.http2.hasPendingOutput { self.markDirty(&connection, key) }
+            case .closed: return
+            }
+            self.rearm(&connection, key)
+        }
+    }
+
+    /// Ends an HBONE connection and everything that travelled on it; relays that only waited for it try elsewhere.
+    func closeConnection(_ key: TunnelConnection.Key, _ error: HBONEError) {
+        guard var connection = connections.remove(key) else { return }
+        forget(connection.poolKey, key)
+        let wasEstablished = connection.hbone.phase == .established
+        if !wasEstablished {
+            if connection.poolKey == nil { connection.pod.handshakes.subtract(1, ordering: .relaxed) }
+            observer.handshakeFailed(connection.pod, connection.peerAddress, error, isServer: connection.poolKey == nil)
+        }
+        connection.hbone.close(&scratch)
+        for context in connection.hbone.http2.contexts {
+            let relay = Relay.Key(context: context)
+            relays.withElement(relay) { $0.markStreamClosed() }
+            finishRelay(relay, .connectionFailed(error))
+        }
+        for relay in connection.waiting { retry(relay, after: error) }
+    }
+}

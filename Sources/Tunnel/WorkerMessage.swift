@@ -1,0 +1,21 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+internal import Mesh
+
+/// What the control thread tells a worker.
+enum WorkerMessage: Sendable {
+    /// The mesh has changed; connections that are no longer allowed are closed.
+    case snapshot(MeshSnapshot)
+    /// A pod joins: descriptors of its listeners, which the worker adopts.
+    case attach(Pod, [(purpose: Listener.Purpose, descriptor: CInt)])
+    /// A pod leaves: its listeners close at once, its connections too.
+    case detach(uid: String)
+    /// Take what is in the accept queues, then no more; say GOAWAY; end when nothing is left or at the deadline.
+    case drain(deadline: MonotonicTime)
+    /// End now.
+    case stop
+    /// List the live connections.
+    case report(ConnectionReport)
+}
