@@ -34,6 +34,9 @@ static inline int COpenSSL_SSL_CTX_set1_groups_list(SSL_CTX *context, const char
 static inline long COpenSSL_SSL_CTX_set_session_cache_mode(SSL_CTX *context, long mode) {
     return SSL_CTX_set_session_cache_mode(context, mode);
 }
+static inline long COpenSSL_SSL_CTX_set_timeout(SSL_CTX *context, long seconds) {
+    return SSL_CTX_set_timeout(context, seconds);
+}
 static inline long COpenSSL_SSL_CTX_set_max_cert_list(SSL_CTX *context, long bytes) {
     return SSL_CTX_set_max_cert_list(context, bytes);
 }
@@ -85,3 +88,6 @@ static inline int COpenSSL_sk_X509_REVOKED_num(const STACK_OF(X509_REVOKED) *sta
 static inline X509_REVOKED *COpenSSL_sk_X509_REVOKED_value(const STACK_OF(X509_REVOKED) *stack, int index) {
     return sk_X509_REVOKED_value(stack, index);
 }
+
+// Flags, which are macros with casts.
+static const unsigned long COpenSSL_XN_FLAG_RFC2253 = XN_FLAG_RFC2253;

@@ -8,13 +8,14 @@ extension CertificateAuthority {
         static let key = "ca.key"
         static let certificate = "ca.crt"
         static let roots = "roots.crt"
+        static let rotation = "rotation.crt"
         static let lock = "ca.lock"
     }
 
     /// Opens the CA in `directory`, and makes it first when there is none (when `create`).
     ///
     /// Files: `ca.key` (PKCS #8 PEM, mode 0600), `ca.crt` (PEM: the signing certificate, then what is above it), and
-    /// optionally `roots.crt` (PEM: further roots to trust). Two processes may do this at once: the first to lock
+    /// optionally `roots.crt` (PEM: further roots to trust) and `rotation.crt` (the same, while a root is rotated). Two processes may do this at once: the first to lock
     /// `ca.lock` makes the CA, the other then loads it. The key is put in place last, so it marks a complete CA; a
     /// process that dies before leaves `ca.key.new` and `ca.crt.new`, which the next one replaces.
     ///
@@ -28,16 +29,23 @@ extension CertificateAuthority {
         do throws(IdentityError) {
             if let complete = try load(directory, trustDomain, now) { return complete }
         } catch {
-            // Half of it: another process may be making it right now, which the lock tells.
-            guard create, case .incomplete = error else { throw error }
+            // Half of it, or halves that do not match: another process may be at it right now, which the lock tells.
+            switch error {
+            case .incomplete where create: break
+            case .keyMismatch:
+                let locked = try withLock(directory) { () throws(IdentityError) in
+                    try load(directory, trustDomain, now)
+                }
+                if let locked { return locked }
+            default: throw error
+            }
         }
         if create {
             try makeDirectory(directory)
-            let lock = try lock(directory)
-            defer { close(lock) }
-            let hasKey = exists("\(directory)/\(DirectoryFile.key)")
-            let hasCertificate = exists("\(directory)/\(DirectoryFile.certificate)")
-            if !hasKey, !hasCertificate || exists("\(directory)/\(DirectoryFile.key).new") {
+            try withLock(directory) { () throws(IdentityError) in
+                let hasKey = exists("\(directory)/\(DirectoryFile.key)")
+                let hasCertificate = exists("\(directory)/\(DirectoryFile.certificate)")
+                guard !hasKey, !hasCertificate || exists("\(directory)/\(DirectoryFile.key).new") else { return }
                 let root = try makeRoot(trustDomain: trustDomain, now: now)
                 try store(certificates: [root.certificate], key: root.key, in: directory)
             }
@@ -46,6 +54,47 @@ extension CertificateAuthority {
             throw .file(.authorityKey, .open, errno: ENOENT)
         }
         return authority
+    }
+
+    /// Makes an authority that was made elsewhere, a root or an intermediate, the CA of `directory`.
+    ///
+    /// - Parameter certificates: PEM text: the signing certificate first, then what is above it.
+    /// - Parameter key: PEM text of its private key.
+    /// - Parameter roots: PEM text of the roots to trust, needed when `certificates` ends below its root; else empty.
+    /// - Throws: `.malformed`, `.keyNotAccepted`, `.notAuthority`, `.keyMismatch`, `.authorityValidity`, `.chain`,
+    ///   `.trustDomainMismatch`; `.file(.authorityKey, .create, errno: EEXIST)` when the directory has a CA.
+    package static func adopt(
+        certificates: Span<UInt8>, key: Span<UInt8>, roots: Span<UInt8>, directory: String, trustDomain: TrustDomain,
+        now: UnixTime
+    ) throws(IdentityError) -> CertificateAuthority {
+        let chain = try Certificate.parse(pem: certificates)
+        let signingKey = try PrivateKey(pem: key)
+        let anchors = roots.isEmpty ? [] : try Certificate.parse(pem: roots)
+        try check(chain, trustDomain)
+        let authority = try CertificateAuthority(
+            trustDomain: trustDomain, certificates: chain, key: signingKey, roots: anchors, now: now)
+        try makeDirectory(directory)
+        try withLock(directory) { () throws(IdentityError) in
+            guard !exists("\(directory)/\(DirectoryFile.key)") else {
+                throw .file(.authorityKey, .create, errno: EEXIST)
+            }
+            if !anchors.isEmpty {
+                var text: [UInt8] = []
+                for anchor in anchors { text += try anchor.pem() }
+                try FileAccess.replace(
+                    "\(directory)/\(DirectoryFile.roots)", with: text.span, as: .bundle, mode: 0o644)
+            }
+            try store(certificates: chain, key: signingKey, in: directory)
+        }
+        return authority
+    }
+
+    /// A signing certificate that names a trust domain must name ours (X509-SVID §4.1).
+    private static func check(_ certificates: [Certificate], _ trustDomain: TrustDomain) throws(IdentityError) {
+        let name = Array(trustDomain.uri.utf8)
+        for certificate in certificates where certificate.facts.uriNames.contains(where: { $0 != name }) {
+            throw .trustDomainMismatch
+        }
     }
 
     /// Puts a signing certificate with its chain, and its key, into `directory`, replacing what is there.
@@ -69,7 +118,7 @@ extension CertificateAuthority {
     }
 
     /// - Returns: nil when there is neither key nor certificate.
-    private static func load(
+    static func load(
         _ directory: String, _ trustDomain: TrustDomain, _ now: UnixTime
     ) throws(IdentityError) -> CertificateAuthority? {
         let certificateText = try FileAccess.read(
@@ -78,8 +127,12 @@ extension CertificateAuthority {
         let keyText = try FileAccess.read(
             "\(directory)/\(DirectoryFile.key)", as: .authorityKey, limit: PrivateKey.maximumPEMLength,
             isSecret: true)
-        let rootsText = try FileAccess.read(
-            "\(directory)/\(DirectoryFile.roots)", as: .bundle, limit: Certificate.maximumPEMLength, isSecret: false)
+        var roots: [Certificate] = []
+        for name in [DirectoryFile.roots, DirectoryFile.rotation] {
+            let text = try FileAccess.read(
+                "\(directory)/\(name)", as: .bundle, limit: Certificate.maximumPEMLength, isSecret: false)
+            if let text { roots += try Certificate.parse(pem: text.span) }
+        }
         guard var keyText else {
             guard certificateText == nil else { throw .incomplete(missing: .authorityKey) }
             return nil
@@ -88,24 +141,29 @@ extension CertificateAuthority {
         guard let certificateText else { throw .incomplete(missing: .authorityCertificate) }
         let certificates = try Certificate.parse(pem: certificateText.span)
         let key = try PrivateKey(pem: keyText.span)
-        let roots = try rootsText.map { (text) throws(IdentityError) in try Certificate.parse(pem: text.span) } ?? []
-        for certificate in certificates {
-            // A signing certificate that names a trust domain must name ours (X509-SVID §4.1).
-            guard certificate.facts.uriNames.allSatisfy({ $0 == Array(trustDomain.uri.utf8) }) else {
-                throw .trustDomainMismatch
-            }
-        }
+        try check(certificates, trustDomain)
         return try CertificateAuthority(
             trustDomain: trustDomain, certificates: certificates, key: key, roots: roots, now: now)
     }
 
-    private static func exists(_ path: String) -> Bool {
+    static func exists(_ path: String) -> Bool {
         unsafe access(path, F_OK) == 0
     }
 
     private static func makeDirectory(_ path: String) throws(IdentityError) {
         guard unsafe mkdir(path, 0o700) != 0 else { return }
         guard errno == EEXIST else { throw .file(.directory, .create, errno: errno) }
+    }
+
+    /// Runs `body` while no other process, or thread, does so for the same directory.
+    ///
+    /// - Throws: `.file(.lock, …)`, and what `body` throws.
+    static func withLock<Result>(
+        _ directory: String, _ body: () throws(IdentityError) -> Result
+    ) throws(IdentityError) -> Result {
+        let descriptor = try lock(directory)
+        defer { close(descriptor) }
+        return try body()
     }
 
     private static func lock(_ directory: String) throws(IdentityError) -> CInt {

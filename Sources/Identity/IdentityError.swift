@@ -59,6 +59,8 @@ package enum IdentityError: Error, Hashable, Sendable, CustomStringConvertible {
     case notAuthority
     /// The CA certificate has expired or is not valid yet.
     case authorityValidity
+    /// The CA is an intermediate, so its root is rotated elsewhere.
+    case foreignRoot
     /// A validity that is not positive was asked for.
     case validity
     /// A file operation failed with this errno.
@@ -88,6 +90,7 @@ package enum IdentityError: Error, Hashable, Sendable, CustomStringConvertible {
         case .chain: "certificate does not verify up to the trust bundle"
         case .notAuthority: "certificate is no CA certificate that may sign certificates"
         case .authorityValidity: "CA certificate has expired or is not valid yet; check the clock or rotate the root"
+        case .foreignRoot: "CA is an intermediate: rotate its root where that was made, then adopt the new intermediate"
         case .validity: "validity must be longer than zero"
         case .file(let file, let operation, let errno):
             "cannot \(operation.rawValue) \(file.rawValue): \(Self.text(errno: errno))"

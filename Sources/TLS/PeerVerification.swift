@@ -20,6 +20,10 @@ func verifyPeer(_ store: OpaquePointer?, _ argument: UnsafeMutableRawPointer?) -
         try unsafe state.pointee.checkPeer(facts)
         // Before the handshake ends, so that a peer without h2 learns of it by an alert.
         guard unsafe ALPN.isNegotiated(OpaquePointer(raw)) else { throw .noApplicationProtocol }
+        // A ticket remembers the leaf only: a peer whose intermediates could be revoked gets none.
+        if let chain = unsafe X509_STORE_CTX_get0_chain(store), unsafe COpenSSL_sk_X509_num(chain) > 2 {
+            unsafe SSL_set_num_tickets(OpaquePointer(raw), 0)
+        }
         return 1
     } catch {
         unsafe state.pointee.failure = error

@@ -30,6 +30,10 @@ struct SessionState {
     var recordsWritten: UInt64 = 0
     /// Whether OpenSSL has seen a key update, so that the secrets above are no longer those in use.
     var hasKeyUpdate = false
+    /// Under what to keep tickets; nil when the session is not to be resumed.
+    var resumptionKey: ResumptionCache.Key?
+    /// The certificates that were verified, in this handshake or in the one that is being resumed.
+    var path: [CertificateKey] = []
     let context: TLSContext
     let expectation: PeerExpectation
 

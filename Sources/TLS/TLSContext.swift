@@ -25,12 +25,16 @@ package final class TLSContext: @unchecked Sendable {
     package let trustDomain: TrustDomain
     let revocation: RevocationPolicy
     let usesOwnRecordLayer: Bool
+    let allowsResumption: Bool
+    let resumption = ResumptionCache()
     let handle: OpaquePointer
 
     /// The deepest chain accepted: intermediates between a leaf and its root.
     static let maximumChainDepth: CInt = 6
     /// The largest certificate message accepted, in octets.
     static let maximumCertificateLength = 32_768
+    /// How long a ticket may be used, in seconds; RFC 8446 §4.6.1 allows seven days.
+    static let ticketLifetime = 3_600
 
     /// Makes a context.
     ///
@@ -50,6 +54,7 @@ package final class TLSContext: @unchecked Sendable {
         self.trustDomain = trustDomain
         self.revocation = revocation
         usesOwnRecordLayer = options.usesOwnRecordLayer
+        allowsResumption = options.allowsResumption
         try configureProtocol(options)
         try configureIdentity()
         try configureVerification()
@@ -81,14 +86,23 @@ package final class TLSContext: @unchecked Sendable {
         guard unsafe SSL_CTX_set_alpn_protos(handle, protocols, UInt32(protocols.count)) == 0 else {
             throw .configuration
         }
-        guard role == .server else {
+        configureResumption()
+    }
+
+    private func configureResumption() {
+        // Safety: the context is ours and not shared yet.
+        unsafe COpenSSL_SSL_CTX_set_timeout(handle, Self.ticketLifetime)
+        switch role {
+        case .client:
+            let mode = allowsResumption ? SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL : SSL_SESS_CACHE_OFF
+            unsafe COpenSSL_SSL_CTX_set_session_cache_mode(handle, Int(mode))
+            unsafe SSL_CTX_sess_set_new_cb(handle, keepTicket)
+        case .server:
+            unsafe SSL_CTX_set_alpn_select_cb(handle, selectApplicationProtocol, nil)
+            // Tickets carry the session, so no cache is kept here; one ticket per connection is enough.
             unsafe COpenSSL_SSL_CTX_set_session_cache_mode(handle, Int(SSL_SESS_CACHE_OFF))
-            return
+            unsafe SSL_CTX_set_num_tickets(handle, allowsResumption ? 1 : 0)
         }
-        unsafe SSL_CTX_set_alpn_select_cb(handle, selectApplicationProtocol, nil)
-        // Tickets carry the session, so no cache is kept here; one ticket per connection is enough.
-        unsafe COpenSSL_SSL_CTX_set_session_cache_mode(handle, Int(SSL_SESS_CACHE_OFF))
-        unsafe SSL_CTX_set_num_tickets(handle, options.allowsResumption ? 1 : 0)
     }
 
     private func configureIdentity() throws(TLSError) {

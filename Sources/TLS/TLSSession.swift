@@ -42,6 +42,7 @@ package struct TLSSession: ~Copyable {
     private var recordsUntilRekey = recordsPerKey
     private var hasFailed = false
     private var hasSentClose = false
+    private var staysWithOpenSSL = false
     /// Who the peer is, from the end of the handshake on.
     package private(set) var peer: PeerIdentity?
     /// Whether the session was resumed by a ticket (RFC 8446 §2.2) instead of certificates; false before it is known.
@@ -54,8 +55,12 @@ package struct TLSSession: ~Copyable {
 
     /// Makes a session in the role of `context`.
     ///
+    /// - Parameter destination: where a client connects to, if it may resume an earlier session with the same
+    ///   expectation there, and keep a ticket for a later one.
     /// - Throws: `.internalFailure`.
-    package init(context: TLSContext, expecting expectation: PeerExpectation) throws(TLSError) {
+    package init(
+        context: TLSContext, expecting expectation: PeerExpectation, destination: SocketAddress? = nil
+    ) throws(TLSError) {
         guard let made = unsafe SSL_new(context.handle) else { throw .internalFailure }
         let state = UnsafeMutablePointer<SessionState>.allocate(capacity: 1)
         unsafe state.initialize(to: SessionState(context: context, expectation: expectation))
@@ -68,7 +73,16 @@ package struct TLSSession: ~Copyable {
         // Safety: the session takes the one reference to the BIO, for both directions.
         unsafe SSL_set_bio(made, bio, bio)
         switch context.role {
-        case .client: unsafe SSL_set_connect_state(made)
+        case .client:
+            unsafe SSL_set_connect_state(made)
+            if let destination, context.allowsResumption {
+                let key = ResumptionCache.Key(destination: destination, expectation: expectation)
+                unsafe state.pointee.resumptionKey = key
+                // Safety: the session takes a reference of its own to the ticket's.
+                if let ticket = context.resumption.take(key), unsafe SSL_set_session(made, ticket.session) == 1 {
+                    unsafe state.pointee.path = ticket.path
+                }
+            }
         case .server: unsafe SSL_set_accept_state(made)
         }
         unsafe ssl = made
@@ -136,6 +150,7 @@ package struct TLSSession: ~Copyable {
         guard let ssl = unsafe ssl else { throw .internalFailure }
         let state = unsafe state
         let consumed = offset
+        let stopsAtData = unsafe state.pointee.context.usesOwnRecordLayer && !staysWithOpenSSL
         var step = Step.outcome(.needsInput)
         var left = 0
         unsafe ciphertext.withUnsafeBufferPointer { source in
@@ -148,7 +163,7 @@ package struct TLSSession: ~Copyable {
                 unsafe state.pointee.outputCount = 0
                 step =
                     unsafe state.pointee.isEstablished
-                    ? Self.read(ssl, state, into: &plaintext) : Self.handshake(ssl, state)
+                    ? Self.read(ssl, state, into: &plaintext, stopsAtData: stopsAtData) : Self.handshake(ssl, state)
                 left = unsafe state.pointee.inputCount
                 unsafe state.pointee.input = nil
                 unsafe state.pointee.inputCount = 0
@@ -162,6 +177,10 @@ package struct TLSSession: ~Copyable {
         case .outcome(.handshakeCompleted):
             try unsafe completeHandshake(ssl)
             return .handshakeCompleted
+        case .applicationData:
+            if unsafe takeOver(ssl) { return try protected(ciphertext, &offset, &plaintext, &output) }
+            staysWithOpenSSL = true
+            return try unprotected(ciphertext, &offset, &plaintext, &output)
         case .outcome(.closed):
             offset = ciphertext.count  // what follows close_notify is ignored (RFC 8446 §6.1)
             return .closed
@@ -273,6 +292,8 @@ package struct TLSSession: ~Copyable {
 
     private enum Step {
         case outcome(Outcome)
+        /// A record of application data has been read whole, and nothing behind it.
+        case applicationData
         case failed(TLSError)
     }
 
@@ -296,7 +317,8 @@ package struct TLSSession: ~Copyable {
     }
 
     private static func read(
-        _ ssl: OpaquePointer, _ state: UnsafeMutablePointer<SessionState>, into plaintext: inout ByteBuffer
+        _ ssl: OpaquePointer, _ state: UnsafeMutablePointer<SessionState>, into plaintext: inout ByteBuffer,
+        stopsAtData: Bool
     ) -> Step {
         while plaintext.freeCount > 0 {
             var result: CInt = 0
@@ -308,6 +330,7 @@ package struct TLSSession: ~Copyable {
                 return result == 1 ? count : 0
             }
             if result != 1 { return unsafe step(ssl, state, result) }
+            if stopsAtData, unsafe SSL_pending(ssl) == 0 { return .applicationData }
         }
         let hasMore = unsafe state.pointee.inputCount > 0 || SSL_pending(ssl) > 0
         return .outcome(hasMore ? .plaintextFull : .needsInput)
@@ -338,20 +361,33 @@ package struct TLSSession: ~Copyable {
         // Safety: OpenSSL gives a reference of our own, which Certificate takes over.
         guard let handle = unsafe SSL_get1_peer_certificate(ssl) else { throw .noPeerCertificate }
         let certificate = unsafe Certificate(adopting: handle)
-        // Once more: a resumed session has not been through verification.
+        // Once more: a resumed session has not been through verification, and time has passed since.
         try unsafe state.pointee.checkPeer(certificate.facts)
+        let isResumed = unsafe SSL_session_reused(ssl) == 1
+        guard !isResumed || UnixTime.now() <= certificate.notAfter else { throw .certificateExpired }
         guard let id = unsafe state.pointee.presented else { throw .noPeerCertificate }
-        var path = [certificate.key]
-        if let chain = unsafe SSL_get0_verified_chain(ssl) {
-            // Without the leaf, and without the anchor at the end, which no CRL of ours speaks about.
-            for index in stride(from: 1, to: (unsafe COpenSSL_sk_X509_num(chain)) - 1, by: 1) {
-                guard let link = unsafe COpenSSL_sk_X509_value(chain, index) else { continue }
-                path.append(unsafe CertificateKey(of: link))
-            }
+        if !isResumed || (unsafe state.pointee.path.isEmpty) {
+            unsafe state.pointee.path = [certificate.key] + Self.intermediates(ssl)
         }
-        peer = PeerIdentity(id: id, path: path, notAfter: certificate.notAfter)
+        peer = unsafe PeerIdentity(id: id, path: state.pointee.path, notAfter: certificate.notAfter)
         unsafe takeNames(ssl)
-        unsafe takeOver(ssl)
+        unsafe state.pointee.recordsRead = 0
+        unsafe state.pointee.recordsWritten =
+            state.pointee.context.role == .server ? state.pointee.recordsWrittenSinceRead : 0
+        // A ticket comes before the first application data, and only OpenSSL can take it.
+        let awaitsTicket = unsafe state.pointee.resumptionKey != nil
+        if !awaitsTicket { staysWithOpenSSL = unsafe !takeOver(ssl) }
+    }
+
+    private static func intermediates(_ ssl: OpaquePointer) -> [CertificateKey] {
+        guard let chain = unsafe SSL_get0_verified_chain(ssl) else { return [] }
+        var keys: [CertificateKey] = []
+        // Without the leaf, and without the anchor at the end, which no CRL of ours speaks about.
+        for index in stride(from: 1, to: (unsafe COpenSSL_sk_X509_num(chain)) - 1, by: 1) {
+            guard let link = unsafe COpenSSL_sk_X509_value(chain, index) else { continue }
+            keys.append(unsafe CertificateKey(of: link))
+        }
+        return keys
     }
 
     private mutating func takeNames(_ ssl: OpaquePointer) {
@@ -367,23 +403,25 @@ package struct TLSSession: ~Copyable {
 
     /// Puts `records` in OpenSSL's place when it can go on exactly where OpenSSL is; else OpenSSL simply stays.
     ///
-    /// At the end of the handshake OpenSSL has read nothing under the traffic keys. It has written nothing as a client;
-    /// as a server, the records with tickets, which are those since it read the client's last one.
-    private mutating func takeOver(_ ssl: OpaquePointer) {
+    /// Called at the end of the handshake, or when a record has been read whole. What was counted since the end of the
+    /// handshake is protected by the traffic secrets; so are, of a server, the records with tickets, which are those
+    /// that it wrote since it read the client's last one.
+    private mutating func takeOver(_ ssl: OpaquePointer) -> Bool {
         let role = unsafe state.pointee.context.role
         guard unsafe state.pointee.context.usesOwnRecordLayer && !state.pointee.hasKeyUpdate,
             let cipher = unsafe SSL_get_current_cipher(ssl),
             let suite = unsafe CipherSuite(rawValue: SSL_CIPHER_get_protocol_id(cipher)),
             let sending = unsafe RecordKeys(
                 suite: suite, secret: role == .client ? state.pointee.clientSecret : state.pointee.serverSecret,
-                sequence: role == .client ? 0 : state.pointee.recordsWrittenSinceRead, isSending: true),
+                sequence: state.pointee.recordsWritten, isSending: true),
             let receiving = unsafe RecordKeys(
                 suite: suite, secret: role == .client ? state.pointee.serverSecret : state.pointee.clientSecret,
-                sequence: 0, isSending: false)
-        else { return }
+                sequence: state.pointee.recordsRead, isSending: false)
+        else { return false }
         records = RecordLayer(role: role, sending: sending, receiving: receiving)
         unsafe state.pointee.wipeSecrets()
         unsafe Self.release(ssl)
         unsafe self.ssl = nil
+        return true
     }
 }

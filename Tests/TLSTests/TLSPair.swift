@@ -53,9 +53,9 @@ final class TLSPair {
 
     init(
         client: TLSContext, server: TLSContext, expecting: PeerExpectation,
-        clients: PeerExpectation = .anyInTrustDomain
+        clients: PeerExpectation = .anyInTrustDomain, destination: SocketAddress? = nil
     ) throws {
-        let clientSession = try TLSSession(context: client, expecting: expecting)
+        let clientSession = try TLSSession(context: client, expecting: expecting, destination: destination)
         let serverSession = try TLSSession(context: server, expecting: clients)
         self.client = clientSession
         self.server = serverSession
