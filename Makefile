@@ -38,7 +38,7 @@ define install
 endef
 
 .PHONY: help deps deps-build deps-interop build build-debug test test-unit test-e2e demo interop \
-        conformance conformance-server \
+        conformance conformance-server fuzz \
         fmt lint gates check clean
 
 help: ## list the targets
@@ -87,6 +87,11 @@ conformance: .build/programs/conformance-server ## every check RFC 9113 and RFC 
 
 conformance-server: .build/programs/conformance-server ## the HTTP/2 server core, answering any request on PORT
 	$< $(or $(PORT),8080)
+
+fuzz: deps-build ## fuzz each target for SECONDS (default 60); TARGETS="hpack yaml" picks
+	Tests/compile fuzz --fuzz Bytes HTTP1 HTTP2 Identity LinuxIO Mesh Manifest \
+	  -- Tests/Fuzz/Targets/*.swift Tests/Fuzz/Driver/*.swift 2>&1 | { grep -v 'Cannot export local symbol' || true; }
+	Tests/Fuzz/run $(or $(SECONDS),60) $(TARGETS)
 
 fmt: ## format the Swift sources in place
 	swift format format --in-place --recursive --configuration .swift-format $(SWIFT_SOURCES)

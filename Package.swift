@@ -64,6 +64,9 @@ let package = Package(
                 exclude: module.name == "Manifest" ? ["Fixtures"] : [],
                 swiftSettings: strict)
         } + [
+            .testTarget(
+                name: "FuzzTests", dependencies: ["Bytes", "HTTP1", "HTTP2", "Manifest"], path: "Tests/Fuzz",
+                exclude: ["Driver", "Corpus", "FailCases", "run"], swiftSettings: strict),
             .executableTarget(
                 name: "ambit-tunnel",
                 dependencies: [

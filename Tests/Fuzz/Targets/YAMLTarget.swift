@@ -1,0 +1,73 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Bytes
+
+@testable import Manifest
+
+/// YAML: a file that parses says the same when its documents are written as JSON and read again.
+func fuzzYAML(_ input: Span<UInt8>) -> String? {
+    var limits = YAMLLimits()
+    limits.depth = 32
+    limits.nodes = 2_000
+    limits.expandedNodes = 2_000
+    let documents: [YAMLDocument]
+    do throws(ManifestError) {
+        documents = try YAMLParser.parse(Array(copying: input), limits: limits)
+    } catch {
+        return nil
+    }
+    for document in documents {
+        var first: [UInt8] = []
+        writeJSON(document.root, to: &first)
+        do throws(ManifestError) {
+            var generous = YAMLLimits()
+            generous.depth = 64
+            let copies = try YAMLParser.parse(first, limits: generous)
+            guard copies.count == 1 else { return "\(copies.count) documents after a round trip" }
+            var second: [UInt8] = []
+            writeJSON(copies[0].root, to: &second)
+            guard first == second else { return "the document has changed" }
+        } catch {
+            return "the document written as JSON does not parse: \(error)"
+        }
+    }
+    return nil
+}
+
+private func writeJSON(_ node: YAMLNode, to output: inout [UInt8]) {
+    switch node.kind {
+    case .scalar:
+        output.append(UInt8(ascii: "\""))
+        for octet in node.textOctets {
+            if octet == UInt8(ascii: "\"") || octet == UInt8(ascii: "\\") { output.append(UInt8(ascii: "\\")) }
+            if octet < 0x20 {
+                let digits = Array("0123456789abcdef".utf8)
+                output += Array("\\u00".utf8) + [digits[Int(octet >> 4)], digits[Int(octet & 15)]]
+            } else {
+                output.append(octet)
+            }
+        }
+        output.append(UInt8(ascii: "\""))
+    case .sequence:
+        output.append(UInt8(ascii: "["))
+        var isFirst = true
+        for element in node.elements {
+            if !isFirst { output.append(UInt8(ascii: ",")) }
+            isFirst = false
+            writeJSON(element, to: &output)
+        }
+        output.append(UInt8(ascii: "]"))
+    case .mapping:
+        output.append(UInt8(ascii: "{"))
+        var isFirst = true
+        for (key, value) in node.entries {
+            if !isFirst { output.append(UInt8(ascii: ",")) }
+            isFirst = false
+            writeJSON(key, to: &output)
+            output.append(UInt8(ascii: ":"))
+            writeJSON(value, to: &output)
+        }
+        output.append(UInt8(ascii: "}"))
+    }
+}
