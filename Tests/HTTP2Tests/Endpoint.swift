@@ -126,6 +126,7 @@ final class Endpoint {
     }
 
     func sendable(_ stream: StreamHandle) -> Int { core.sendableBytes(stream) }
+    func nextSendable() -> StreamHandle? { core.nextSendableStream() }
     func isLive(_ stream: StreamHandle) -> Bool { core.isLive(stream) }
     var activeStreams: Int { core.activeStreamCount }
     var availableStreams: Int { core.availableStreams }

@@ -100,7 +100,7 @@ struct FlowControlTests {
         #expect(try client.receive(Wire.windowUpdate(1, 100)) == [])
         #expect(try client.receive(Wire.windowUpdate(0, 1_000)) == [.connectionWindowOpened])
         var order: [StreamHandle] = []
-        while let stream = client.core.nextSendableStream() { order.append(stream) }
+        while let stream = client.nextSendable() { order.append(stream) }
         #expect(order == [second, first])
         #expect(client.sendable(first) == 100)
         #expect(client.sendable(second) == 1_000)

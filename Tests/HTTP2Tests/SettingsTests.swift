@@ -67,8 +67,8 @@ struct SettingsTests {
         #expect(client.sendable(stream) == 0)
         let events = try client.receive(Wire.frame(.settings, payload: Wire.setting(4, 10)))
         #expect(events == [.settingsChanged, .connectionWindowOpened])
-        #expect(client.core.nextSendableStream() == stream)
-        #expect(client.core.nextSendableStream() == nil)
+        #expect(client.nextSendable() == stream)
+        #expect(client.nextSendable() == nil)
         #expect(client.sendable(stream) == 10)
     }
 
