@@ -60,7 +60,8 @@ let package = Package(
         + modules.map { module in
             .testTarget(
                 name: module.name + "Tests",
-                dependencies: ([module.name] + module.dependencies).map { .init(stringLiteral: $0) },
+                dependencies: ([module.name] + module.dependencies
+                    + (module.name == "HTTP2" ? ["AllocationCounter"] : [])).map { .init(stringLiteral: $0) },
                 exclude: module.name == "Manifest" ? ["Fixtures"] : [],
                 swiftSettings: strict)
         } + [
@@ -73,6 +74,7 @@ let package = Package(
                     "Bytes", "Console", "Identity", "LinuxIO", "Mesh", "Telemetry", "Manifest", "Redirection", "Tunnel",
                 ],
                 swiftSettings: strict),
+            .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
             .executableTarget(name: "ambit-waypoint", swiftSettings: strict),
             .testTarget(
                 name: "TunnelCommandTests", dependencies: ["ambit-tunnel", "Bytes", "Telemetry", "Tunnel"],

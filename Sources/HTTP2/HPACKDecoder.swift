@@ -19,6 +19,9 @@ struct HPACKDecoder: ~Copyable {
         limit = 4_096
     }
 
+    /// Memory of the dynamic table.
+    var memoryBytes: Int { table.memoryBytes }
+
     /// Size of the dynamic table now.
     var tableSize: Int { table.size }
 

@@ -34,6 +34,9 @@ struct HPACKDynamicTable: ~Copyable {
     /// The size it may have now.
     private(set) var maxSize: Int
 
+    /// Memory of the entries.
+    var memoryBytes: Int { bytes.capacity + ring.capacity * MemoryLayout<Entry>.stride }
+
     init(maxSize: Int) {
         self.maxSize = maxSize
     }

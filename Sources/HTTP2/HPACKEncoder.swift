@@ -18,6 +18,9 @@ struct HPACKEncoder: ~Copyable {
         if wanted < 4_096 { smallestDue = wanted }
     }
 
+    /// Memory of the dynamic table.
+    var memoryBytes: Int { table.memoryBytes }
+
     /// Size of the dynamic table now.
     var tableSize: Int { table.size }
 

@@ -49,3 +49,13 @@ extension HTTP2Connection {
             ? nil : "stream \(stream.id) window: \(granted) accounted for, \(streamTarget) granted"
     }
 }
+
+extension HTTP2Connection {
+    /// Bytes this connection holds, its own and those of its arrays; for tests and the admin port.
+    package var memoryBytes: Int {
+        MemoryLayout<HTTP2Connection>.size + streams.capacity * MemoryLayout<HTTP2Stream>.stride + table.memoryBytes
+            + parser.partial.capacity + block.bytes.capacity + fields.bytes.capacity
+            + fields.entries.capacity * MemoryLayout<HTTP2Fields.Entry>.stride + output.bytes.capacity
+            + decoder.memoryBytes + encoder.memoryBytes
+    }
+}

@@ -110,7 +110,8 @@ extension HTTP2Connection {
         }
         let slot = insertStream(id)
         let index = Int(slot)
-        streams[index].flags = [.isRemote, .receivedHeaders]
+        streams[index].flags = .isRemote
+        streams[index].flags.insert(.receivedHeaders)
         streams[index].state = .open
         activeRemote += 1
         let isConnect = fields.method.equals("CONNECT")

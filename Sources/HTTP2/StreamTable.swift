@@ -10,6 +10,9 @@ struct StreamTable: ~Copyable {
     private var entries: [UInt64] = []
     private(set) var count = 0
 
+    /// Memory of the entries.
+    var memoryBytes: Int { entries.capacity * MemoryLayout<UInt64>.stride }
+
     private var mask: Int { entries.count - 1 }
 
     /// Fibonacci hashing (Knuth 6.4): consecutive odd numbers spread evenly.

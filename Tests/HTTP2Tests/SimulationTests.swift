@@ -20,7 +20,7 @@ struct SimulationTests {
             return
         }
         var moved = 0
-        for seed in 0..<(Self.number("AMBIT_HTTP2_SEEDS") ?? 512) {
+        for seed in 0..<(Self.number("AMBIT_HTTP2_SEEDS") ?? 256) {
             let simulation = Simulation(seed: seed)
             do {
                 try simulation.run()

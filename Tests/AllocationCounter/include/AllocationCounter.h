@@ -1,0 +1,13 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef AMBIT_ALLOCATION_COUNTER_H
+#define AMBIT_ALLOCATION_COUNTER_H
+
+// Calls of malloc and its kin on this thread since it started; always 0 under a sanitizer, which has its own malloc.
+unsigned long allocation_count(void);
+
+// Whether the count is real.
+int allocation_counting_works(void);
+
+#endif

@@ -1,0 +1,162 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+import AllocationCounter
+import Bytes
+import Testing
+
+@testable import HTTP2
+
+/// A client and a server joined in memory, with buffers made once, so that what is counted is the cores' own.
+struct Pair: ~Copyable {
+    var client: HTTP2Connection
+    var server: HTTP2Connection
+    var upstream = ByteBuffer(capacity: 65_536)
+    var downstream = ByteBuffer(capacity: 65_536)
+    let now = MonotonicTime(nanoseconds: 1_000_000_000)
+    /// The stream of the server's last `.headers` event.
+    var accepted: StreamHandle?
+
+    init(_ configuration: HTTP2Configuration = HTTP2Configuration()) {
+        client = HTTP2Connection(role: .client, configuration: configuration, now: now)
+        server = HTTP2Connection(role: .server, configuration: configuration, now: now)
+        exchange()
+        exchange()
+    }
+
+    /// Carries what is pending from one side to the other.
+    mutating func exchange() {
+        _ = client.drainPending(into: &upstream)
+        deliverUpstream()
+        _ = server.drainPending(into: &downstream)
+        deliverDownstream()
+    }
+
+    mutating func deliverUpstream() {
+        if let stream = Self.deliver(&upstream, to: &server, now) { accepted = stream }
+    }
+
+    mutating func deliverDownstream() {
+        _ = Self.deliver(&downstream, to: &client, now)
+    }
+
+    /// - Returns: the stream of a `.headers` event.
+    private static func deliver(
+        _ buffer: inout ByteBuffer, to core: inout HTTP2Connection, _ now: MonotonicTime
+    ) -> StreamHandle? {
+        var offset = 0
+        var result: StreamHandle?
+        do throws(HTTP2Error) {
+            while let event = try core.receive(buffer.readable, offset: &offset, now: now) {
+                if case .headers(let stream, _, _) = event { result = stream }
+                if case .data(let stream, _, let count, _) = event { core.consumed(stream, count: count) }
+            }
+        } catch {
+            Issue.record("\(error)")
+        }
+        buffer.clear()
+        return result
+    }
+
+    /// CONNECT as HBONE sends it.
+    mutating func open(_ round: Int) -> StreamHandle? {
+        guard let stream = client.openStream(context: UInt64(round)) else { return nil }
+        let trace: InlineArray<4, UInt8> = [
+            UInt8(48 + round % 10), UInt8(48 + round / 10 % 10), UInt8(48 + round / 100 % 10), 48,
+        ]
+        client.beginHeaders(stream)
+        client.addField(name: ":method", value: "CONNECT")
+        client.addField(name: ":authority", value: "10.244.1.17:8080")
+        client.addField(name: "baggage", value: "k8s.cluster.name=Kubernetes,k8s.namespace.name=default,k8s.pod.name=a")
+        client.addField(name: "forwarded", value: "for=10.244.0.9")
+        client.addField(name: "traceparent", value: trace.span)
+        client.endHeaders(isEndStream: false)
+        return stream
+    }
+
+    /// Opens a tunnel, carries `frames` frames of `size` octets, and ends it.
+    mutating func tunnel(_ round: Int, frames: Int, size: Int) {
+        guard let stream = open(round) else {
+            Issue.record("no stream")
+            return
+        }
+        exchange()
+        guard let remote = accepted else {
+            Issue.record("not accepted")
+            return
+        }
+        server.sendResponse(remote, status: 200, isEndStream: false)
+        exchange()
+        for _ in 0..<frames { data(stream, size) }
+        client.endStream(stream)
+        server.endStream(remote)
+        exchange()
+    }
+
+    mutating func data(_ stream: StreamHandle, _ size: Int) {
+        guard Self.send(stream, size, from: &client, into: &upstream) else {
+            Issue.record("blocked")
+            return
+        }
+        deliverUpstream()
+        _ = server.drainPending(into: &downstream)
+        deliverDownstream()
+    }
+
+    private static func send(
+        _ stream: StreamHandle, _ size: Int, from core: inout HTTP2Connection, into buffer: inout ByteBuffer
+    ) -> Bool {
+        guard core.sendableBytes(stream) >= size, buffer.appendUninitialized(9 + size) else { return false }
+        var span = buffer.mutableReadable
+        core.commitData(stream, count: size, isEndStream: false, header: &span)
+        return true
+    }
+}
+
+@Suite("Cost")
+struct CostTests {
+    @Test("After warm-up neither frames nor whole tunnels allocate memory")
+    func noAllocation() {
+        guard allocation_counting_works() != 0 else { return }
+        var pair = Pair()
+        for round in 0..<200 { pair.tunnel(round, frames: 4, size: 1_000) }
+        let before = allocation_count()
+        for round in 0..<1_000 { pair.tunnel(round, frames: 4, size: 1_000) }
+        #expect(allocation_count() - before == 0, "1 000 tunnels of 4 frames")
+        guard let stream = pair.open(0) else { return }
+        pair.exchange()
+        pair.data(stream, 16_384)
+        let start = allocation_count()
+        for _ in 0..<10_000 { pair.data(stream, 16_384) }
+        #expect(allocation_count() - start == 0, "10 000 frames of 16 KiB")
+    }
+
+    @Test("A stream is under 300 bytes, and a connection under 1 KiB before its first stream")
+    func sizes() {
+        #expect(MemoryLayout<HTTP2Stream>.stride <= 96)
+        #expect(MemoryLayout<HTTP2Stream>.stride + 4 * MemoryLayout<UInt64>.stride < 300, "with its part of the table")
+        #expect(MemoryLayout<HTTP2Connection>.size < 2_048)
+        #expect(MemoryLayout<HTTP2Event>.size <= 40)
+    }
+
+    @Test("An idle connection that has carried many streams is under 4 KiB")
+    func idleMemory() throws {
+        var pair = Pair()
+        var streams: [StreamHandle] = []
+        for round in 0..<100 {
+            if let stream = pair.open(round) { streams.append(stream) }
+            pair.exchange()
+        }
+        #expect(streams.count == 100)
+        for stream in streams { pair.client.reset(stream, .cancel) }
+        pair.exchange()
+        let later = pair.now + .seconds(11)
+        _ = try pair.client.tick(now: later)
+        _ = try pair.server.tick(now: later)
+        pair.exchange()
+        let client = pair.client.memoryBytes
+        let server = pair.server.memoryBytes
+        #expect(client < 4_096, "client: \(client)")
+        #expect(server < 4_096, "server: \(server)")
+    }
+}
