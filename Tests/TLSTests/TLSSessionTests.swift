@@ -203,4 +203,22 @@ import Testing
         let given = pair.toServer.count
         #expect(offset == given)
     }
+
+    @Test("The first group that both sides have is used, and unknown ones are left out")
+    func groups() throws {
+        var options = TLSOptions()
+        options.groups = ["not-a-group", "P-384", "X25519"]
+        #expect(TLSLibrary.availableGroups(options) == ["P-384", "X25519"])
+        #expect(TLSLibrary.availableGroups().contains("X25519"))
+        #expect(TLSLibrary.version.hasPrefix("OpenSSL "))
+        let mesh = try TestMesh()
+        let pair = try TLSPair(
+            client: mesh.context(.client, "client", options: options), server: mesh.context(.server, "server"),
+            expecting: .oneOf([mesh.id("server")]))
+        pair.run()
+        let group = pair.client.groupName
+        #expect(group?.lowercased() == "x25519")
+        options.groups = ["not-a-group"]
+        #expect(throws: TLSError.configuration) { try mesh.context(.client, "client", options: options) }
+    }
 }
