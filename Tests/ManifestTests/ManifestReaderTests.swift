@@ -105,6 +105,7 @@ struct ManifestReaderTests {
         }
         #expect(try replace(pod("a", spec: "{nodeName: n1}") + pod("b")) == ["a n1", "b "])
         #expect(try replace(pod("a", spec: "{nodeName: [n2]}")) == ["a n1"])
+        #expect(try replace(pod("a", labels: "{x: 1}")) == ["a n1"])
         #expect(try replace(pod("a", spec: "{nodeName: n3}")) == ["a n3"])
         #expect(try replace("# nothing\n") == [])
         #expect(try replace(pod("a", spec: "{nodeName: [n2]}")) == [])

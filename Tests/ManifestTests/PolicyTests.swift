@@ -167,6 +167,23 @@ struct PolicyTests {
         #expect(findings.contains { $0.contains("the policy cannot be understood") })
     }
 
+    @Test("A policy whose metadata is wrong still takes effect; without a name it is called after its line")
+    func wrongMetadata() throws {
+        let outcome = try translated(
+            """
+            {apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: a, labels: {b: 1}},
+              spec: {action: DENY, rules: [{}]}}
+            ---
+            {apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {}, spec: {action: DENY, rules: [{}]}}
+            ---
+            {apiVersion: security.istio.io/v1, kind: PeerAuthentication, metadata: {name: B}, spec: {mtls: {mode: STRICT}}}
+            """)
+        #expect(outcome.model.authorizationPolicies.map(\.name) == ["a", "line-4"])
+        #expect(outcome.model.authorizationPolicies.allSatisfy { $0.rules.count == 1 && $0.action == .deny })
+        #expect(outcome.model.peerAuthentications.map(\.name) == ["line-6"])
+        #expect(outcome.findings.filter { $0.contains(": error: ") }.count == 3)
+    }
+
     @Test("Policies for waypoints and audits are left out; CUSTOM denies what it would ask about")
     func otherActions() throws {
         let outcome = try translated(

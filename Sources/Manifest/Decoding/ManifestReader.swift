@@ -92,7 +92,6 @@ package struct ManifestReader: Sendable {
         decoder.objectName = kind.name
         guard let (key, metadata) = decoder.identity(of: node, kind) else { return }
         let body: ManifestObject.Body
-        let errorsBefore = decoder.errorCount
         switch kind {
         case .namespace, .node, .serviceAccount, .secret, .configMap: body = .metadataOnly
         case .pod: body = .pod(decoder.pod(node))
@@ -107,13 +106,9 @@ package struct ManifestReader: Sendable {
             .requestAuthentication, .virtualService, .destinationRule, .telemetry, .trafficSplit, .serviceProfile:
             body = .metadataOnly
         }
-        switch kind {
-        case .authorizationPolicy, .peerAuthentication: break  // they fail closed instead
-        default:
-            if decoder.errorCount > errorsBefore {
-                contents.refused.append(key)
-                return
-            }
+        guard decoder.errorCount == 0 || kind.failsClosed else {
+            contents.refused.append(key)
+            return
         }
         contents.objects.append(
             ManifestObject(

@@ -9,8 +9,11 @@ extension ObjectDecoder {
 
     /// Reads an object's kind-independent part, and names the object in findings from here on.
     ///
-    /// - Returns: nil when the object has no usable name; that is noted.
-    mutating func identity(of node: YAMLNode, _ kind: ObjectKind) -> (ObjectKey, ObjectMetadata)? {
+    /// A policy without a usable name is called after its line: it must fail closed, not disappear.
+    ///
+    /// - Returns: the key and, as far as it could be read, the metadata; nil when the object cannot be named. What is wrong is
+    ///   noted.
+    mutating func identity(of node: YAMLNode, _ kind: ObjectKind) -> (key: ObjectKey, metadata: ObjectMetadata)? {
         var name: String?
         var namespace: String?
         if let metadata = node["metadata"] {
@@ -20,7 +23,7 @@ extension ObjectDecoder {
         }
         if !kind.isClusterScoped, namespace ?? "" == "" { namespace = "default" }
         if kind.isClusterScoped { namespace = "" }
-        let key = ObjectKey(kind: kind, namespace: namespace ?? "", name: name ?? "")
+        var key = ObjectKey(kind: kind, namespace: namespace ?? "", name: name ?? "")
         if let name, Self.isName(name), Self.isName(key.namespace) || key.namespace.isEmpty {
             objectName = key.description
         }
@@ -29,11 +32,12 @@ extension ObjectDecoder {
         field("metadata", of: node) { decoder, value in
             metadata = decoder.metadata(value)
         }
-        guard errorCount == errorsBefore else { return nil }
-        guard name != nil else {
-            report(.error, at: node, "the object has no metadata.name; ignored")
-            return nil
+        if !Self.isName(key.name) {
+            if errorCount == errorsBefore { report(.error, at: node, "the object has no metadata.name; ignored") }
+            guard kind.failsClosed else { return nil }
+            key.name = "line-\(node.position.line)"
         }
+        guard Self.isName(key.namespace) || kind.isClusterScoped else { return nil }
         return (key, metadata)
     }
 

@@ -80,6 +80,9 @@ package enum ObjectKind: UInt8, CaseIterable, Hashable, Sendable, Comparable {
     /// Whether objects of the kind stand in no namespace.
     package var isClusterScoped: Bool { self == .namespace || self == .node || self == .gatewayClass }
 
+    /// Whether an object that cannot be understood takes effect all the same, in its strictest form.
+    package var failsClosed: Bool { self == .authorizationPolicy || self == .peerAuthentication }
+
     /// Whether only a waypoint reads what such an object says; the tunnel passes over it.
     package var isForWaypoints: Bool {
         switch self {
