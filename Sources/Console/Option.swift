@@ -62,6 +62,9 @@ package struct Option<Target> {
         }
     }
 
+    /// The value that `target` has, as it is written on a command line; empty for none.
+    package func text(of target: Target) -> String { show(target) }
+
     /// The same option with variables that are asked when it is not given.
     package func from(_ variables: String...) -> Option {
         var option = self

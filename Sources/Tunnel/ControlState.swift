@@ -73,6 +73,11 @@ final class ControlState: Sendable {
         let routes = AdminRoutes.tunnel(
             registry: metrics, readiness: readiness, levels: levels, tables: tables, version: TunnelVersion.text,
             quit: { SignalQueue.terminateSelf() })
+        NodeMetrics.addCertificates(to: metrics) { [self] in
+            certificates.map { row in
+                NodeMetrics.Certificate(identity: row.identity, notAfterUnixSeconds: row.notAfterUnixSeconds)
+            }
+        }
         let any = configuration.bindAddress
         let admin = configuration.adminPort
         do {
@@ -97,6 +102,7 @@ final class ControlState: Sendable {
         tables.policies = { [self] in snapshot.policyRows(findings: findings) }
         tables.certificates = { [self] in certificates }
         tables.connections = { [self] in connections() }
+        tables.settings = { [self] in configuration.settings }
         return tables
     }
 

@@ -3,7 +3,7 @@
 
 internal import HTTP2
 internal import Identity
-internal import Manifest
+package import Manifest
 internal import Routing
 
 // What follows from the configuration.
@@ -27,7 +27,7 @@ extension TunnelConfiguration {
     }
 
     /// How manifests become a mesh.
-    var translation: TranslationOptions {
+    package var translation: TranslationOptions {
         var options = TranslationOptions()
         options.rootNamespaces = rootNamespaces
         options.clusterDomain = clusterDomain

@@ -100,6 +100,9 @@ package struct TunnelConfiguration: Sendable {
     /// How long a metric series is kept after its last change (`--metric-lifetime`); ztunnel: for ever.
     package var metricLifetime = Nanoseconds.seconds(3_600)
 
+    /// All settings as text by the name of their option, for `/config_dump`.
+    package var settings: [(name: String, value: String)] = []
+
     /// The defaults, for a node.
     package init(configDirectory: String, nodeName: String, caDirectory: String) {
         self.configDirectory = configDirectory

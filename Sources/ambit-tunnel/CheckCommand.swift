@@ -12,7 +12,7 @@ enum CheckCommand {
             "ambit-tunnel check", summary: "Say what the kernel, the capabilities or the configuration lack.",
             details: """
                 Takes the options of `run`, tries what it would need, and changes nothing. Exit code 1 when `run` would
-                not start.
+                not start, or when a manifest cannot be understood.
                 """,
             options: RunCommand.options,
             examples: [

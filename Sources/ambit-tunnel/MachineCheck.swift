@@ -103,6 +103,7 @@ enum MachineCheck {
             findings.append(
                 finding(number == 0, "configuration folder \(path)", "cannot be read: \(SystemError(number, "access"))")
             )
+            if number == 0 { findings += manifests(configuration) }
         }
         let path = configuration.caDirectory
         let number = SmallFile.access(path, write: true, search: true)

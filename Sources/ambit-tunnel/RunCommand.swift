@@ -45,6 +45,7 @@ enum RunCommand {
             return .success
         }
         try validate(configuration)
+        configuration.settings = options.map { ($0.name, $0.text(of: configuration)) }
         return serve(configuration)
     }
 

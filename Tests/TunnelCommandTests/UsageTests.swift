@@ -91,6 +91,20 @@ struct UsageTests {
         #expect(missing.output.contains("\nFAIL  configuration folder /nonexistent: cannot be read: "))
     }
 
+    @Test("A check names the manifests that cannot be understood, and what in others has no effect")
+    func checkManifests() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("ambit-check-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appendingPathComponent("mesh.yaml")
+        try "apiVersion: v1\nkind: Namespace\nmetadata: {name: [}\n".write(to: file, atomically: true, encoding: .utf8)
+        let broken = try CommandLineTool.run(["check", "--config", folder.path])
+        #expect(broken.status == 1)
+        #expect(broken.output.contains("\nFAIL  manifest: mesh.yaml:3: "))
+        try "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n".write(to: file, atomically: true, encoding: .utf8)
+        #expect(try !CommandLineTool.run(["check", "--config", folder.path]).output.contains("manifest:"))
+    }
+
     @Test("docs/operations.md explains every option of run")
     func documented() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
