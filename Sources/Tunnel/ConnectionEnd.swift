@@ -30,6 +30,8 @@ enum ConnectionEnd {
     case timedOut(Timeout)
     /// The pod left the mesh or the process ends.
     case drained
+    /// The workload at the other end is not in the configuration any more.
+    case destinationGone
 
     /// What a time-out waited for.
     enum Timeout {
@@ -59,7 +61,7 @@ enum ConnectionEnd {
         /// The descriptors of the process are used up.
         case descriptors
         /// CONNECT is malformed or not for this pod.
-        case badRequest(String, Int)
+        case badRequest(String, status: Int, RefusalReason)
     }
 
     /// Ends with FIN rather than RST.
@@ -75,7 +77,7 @@ extension ConnectionEnd {
         switch self {
         case .complete: .noError
         case .applicationFailed, .timedOut: .connectError
-        case .resetByPeer, .connectionFailed, .status, .drained, .deniedLate, .denied: .cancel
+        case .resetByPeer, .connectionFailed, .status, .drained, .destinationGone, .deniedLate, .denied: .cancel
         case .refused: .refusedStream
         }
     }
@@ -84,7 +86,7 @@ extension ConnectionEnd {
     var responseStatus: Int {
         switch self {
         case .denied, .deniedLate: 401
-        case .refused(.badRequest(_, let status)): status
+        case .refused(.badRequest(_, let status, _)): status
         default: 503
         }
     }
@@ -92,7 +94,7 @@ extension ConnectionEnd {
     /// The metric's `response_flags`.
     var responseFlags: ResponseFlags {
         switch self {
-        case .complete, .drained: .none
+        case .complete, .drained, .destinationGone: .none
         case .denied, .deniedLate, .status(401): .deny
         case .connectionFailed(.tls): .tlsFailure
         case .connectionFailed(.http2): .http2HandshakeFailure
@@ -105,7 +107,7 @@ extension ConnectionEnd {
     /// The reason for the refusals metric; nil when the connection was served.
     var reason: RefusalReason? {
         switch self {
-        case .complete, .resetByPeer, .drained: nil
+        case .complete, .resetByPeer, .drained, .destinationGone: nil
         case .applicationFailed(let number):
             SystemError(number, "").isRefused ? .connectRefused : .connectFailed
         case .connectionFailed(let error): error.reason
@@ -120,7 +122,7 @@ extension ConnectionEnd {
         case .refused(.memory): .memoryCeiling
         case .refused(.noIdentity): .noCertificate
         case .refused(.descriptors): .outOfDescriptors
-        case .refused(.badRequest): .unknownDestination
+        case .refused(.badRequest(_, _, let reason)): reason
         case .timedOut(.connect), .timedOut(.handshake): .connectTimeout
         case .timedOut(.response): .tunnelTimeout
         case .timedOut(.halfClose), .timedOut(.idle): .timeout
@@ -148,13 +150,14 @@ extension ConnectionEnd {
         case .refused(.memory): "refused: too many bytes wait for slow sockets"
         case .refused(.noIdentity): "refused: no certificate has been issued for the pod's service account"
         case .refused(.descriptors): "refused: out of file descriptors"
-        case .refused(.badRequest(let text, _)): text
+        case .refused(.badRequest(let text, _, _)): text
         case .timedOut(.connect): "connect to the application timed out"
         case .timedOut(.handshake): "connect timed out; a NetworkPolicy may be blocking port 15008"
         case .timedOut(.response): "no response to CONNECT in time"
         case .timedOut(.halfClose): "one side finished and the other neither sent nor closed in time"
         case .timedOut(.idle): "idle for too long"
         case .drained: "connection closed due to connection drain"
+        case .destinationGone: "connection closed: its destination is not in the configuration any more"
         }
     }
 }

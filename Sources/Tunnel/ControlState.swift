@@ -25,7 +25,7 @@ final class ControlState: Sendable {
     private let content: Mutex<Content>
     private let mailboxes: [Mailbox<WorkerMessage>]
     let configuration: TunnelConfiguration
-    let readiness = Readiness(pending: ["start", "pods"])
+    let readiness = Readiness(pending: ["start"])
 
     init(
         _ configuration: TunnelConfiguration, snapshot: MeshSnapshot, findings: [Finding],
@@ -65,7 +65,6 @@ final class ControlState: Sendable {
             $0.certificates = rows.sorted { $0.identity < $1.identity }
             $0.pending = pending
         }
-        if pending.isEmpty { readiness.done("pods") } else { readiness.require("pods") }
     }
 
     /// Binds the admin, metrics and readiness ports.

@@ -61,7 +61,15 @@ final class PodRegistry {
             guard let enrollment = snapshot.enrollment(of: index), enrollment.isEnrolled else { continue }
             wanted[enrollment.workloadUID] = (enrollment, index)
         }
-        for (uid, member) in members where wanted[uid]?.0 != member.enrollment { leave(uid, member, now: now) }
+        for (uid, member) in members {
+            if let (enrollment, _) = wanted[uid] {
+                change(uid, member, to: enrollment, now: now)
+            } else if snapshot.workload(uid: uid) != nil {
+                leave(uid, member, drain: configuration.drainTimeout, now: now)
+            } else {
+                leave(uid, member, drain: Nanoseconds(0), now: now)
+            }
+        }
         pending = pending.filter { wanted[$0.key] != nil }
         for (uid, (enrollment, index)) in wanted where members[uid] == nil {
             join(uid, enrollment, index, snapshot)
@@ -106,7 +114,7 @@ final class PodRegistry {
                     try redirection.apply(plan, in: pod.network)
                 } catch {
                     members[uid] = nil
-                    for worker in workers { worker.post(.detach(uid: uid)) }
+                    for worker in workers { worker.post(.detach(uid: uid, drain: Nanoseconds(0))) }
                     throw .redirection(error)
                 }
             }
@@ -138,9 +146,11 @@ final class PodRegistry {
 
     private func openListeners(_ pod: Pod) throws(JoinError) {
         for worker in workers {
+            var current: UInt16 = 0
             do throws(SystemError) {
                 var listeners: [(purpose: Listener.Purpose, descriptor: CInt)] = []
                 for (purpose, port) in configuration.listeners(for: pod) {
+                    current = port
                     let socket = try own.within(pod) { () throws(SystemError) in
                         try listen(on: port, mark: configuration.mark(for: pod))
                     }
@@ -148,8 +158,8 @@ final class PodRegistry {
                 }
                 worker.post(.attach(pod, listeners))
             } catch {
-                for other in workers { other.post(.detach(uid: pod.uid)) }
-                throw .listen(error)
+                for other in workers { other.post(.detach(uid: pod.uid, drain: Nanoseconds(0))) }
+                throw .listen(error, port: current)
             }
         }
     }
@@ -167,7 +177,28 @@ final class PodRegistry {
         }
     }
 
-    private func leave(_ uid: String, _ member: Member, now: MonotonicTime) {
+    /// A member whose enrolment reads differently: new exclusions are new rules, another namespace is another pod.
+    private func change(_ uid: String, _ member: Member, to enrollment: Enrollment, now: MonotonicTime) {
+        guard member.enrollment != enrollment else { return }
+        guard member.enrollment.networkNamespacePath == enrollment.networkNamespacePath else {
+            return leave(uid, member, drain: Nanoseconds(0), now: now)
+        }
+        var changed = Member(pod: member.pod, enrollment: enrollment, plan: member.plan)
+        if member.plan != nil {
+            let plan = RedirectionPlan(options(enrollment))
+            do throws(RedirectionError) {
+                try redirection.apply(plan, in: member.pod.network)
+                changed = Member(pod: member.pod, enrollment: enrollment, plan: plan)
+            } catch {
+                observer.redirectionFailed(member.pod, "\(error)")
+                changed = Member(pod: member.pod, enrollment: member.enrollment, plan: member.plan)
+            }
+        }
+        members[uid] = changed
+    }
+
+    /// A pod leaves: new connections are not captured from now on, and those that are have `drain` to end.
+    private func leave(_ uid: String, _ member: Member, drain: Nanoseconds, now: MonotonicTime) {
         members[uid] = nil
         if let plan = member.plan {
             do throws(RedirectionError) {
@@ -176,8 +207,9 @@ final class PodRegistry {
                 observer.redirectionFailed(member.pod, "\(error)")
             }
         }
-        for worker in workers { worker.post(.detach(uid: uid)) }
-        leaving.append(Leaving(member: member, deadline: now + configuration.drainTimeout))
+        for worker in workers { worker.post(.detach(uid: uid, drain: drain)) }
+        // The last packets of the connections (RST, FIN) still need the rules to find their way.
+        leaving.append(Leaving(member: member, deadline: now + max(drain, .milliseconds(500))))
         observer.podLeft(member.pod)
     }
 
@@ -209,7 +241,7 @@ enum JoinError: Error, CustomStringConvertible {
     case noIdentity
     case network(NetworkNamespaceError)
     case certificate(CertificateError)
-    case listen(SystemError)
+    case listen(SystemError, port: UInt16)
     case redirection(RedirectionError)
 
     var description: String {
@@ -217,10 +249,10 @@ enum JoinError: Error, CustomStringConvertible {
         case .noIdentity: "the pod's service account makes no SPIFFE ID"
         case .network(let error): "network namespace: \(error)"
         case .certificate(let error): "certificate: \(error)"
-        case .listen(let error):
+        case .listen(let error, let port):
             error.isAddressInUse
-                ? "listen: \(error); something else in the pod uses one of the ports 15001, 15006, 15008"
-                : "listen: \(error)"
+                ? "port \(port) is in use in the pod; free it, or exclude the pod by istio.io/dataplane-mode: none"
+                : "port \(port): \(error)"
         case .redirection(let error): "redirection: \(error)"
         }
     }

@@ -9,7 +9,7 @@ internal import Redirection
 
 /// Why the tunnel cannot start: one line that says what is wrong and what to do.
 package enum StartError: Error, CustomStringConvertible {
-    case privilege
+    case privilege([String])
     case configuration(String)
     case authority(directory: String, IdentityError)
     case system(SystemError, String)
@@ -17,11 +17,9 @@ package enum StartError: Error, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .privilege:
-            "not permitted to enter network namespaces and to mark packets; run as root or with CAP_SYS_ADMIN, "
-                + "CAP_NET_ADMIN and CAP_NET_RAW"
+        case .privilege(let missing): "missing privilege: \(missing.joined(separator: ", ")); run as root or grant it"
         case .configuration(let text): text
-        case .authority(let directory, let error): "CA in \(directory): \(error)"
+        case .authority(let directory, let error): "CA in \(directory): \(error); see ca.crt and ca.key there"
         case .system(let error, let what): "\(what): \(error)"
         case .listen(let text): text
         }

@@ -26,6 +26,7 @@ struct StartedParts {
     init(_ configuration: TunnelConfiguration) throws(StartError) {
         do throws(SystemError) { signals = try SignalQueue() } catch { throw .system(error, "signals") }
         DescriptorLimit.raise()
+        try Self.checkPrivileges()
         let metrics = MetricRegistry()
         (log, observer) = try Self.makeLog(configuration, metrics)
         source = try Self.openSource(configuration)
@@ -51,6 +52,15 @@ struct StartedParts {
             workers: mailboxes, observer: observer)
         observer.configurationChanged(loaded.findings, new: loaded.newFindings)
         try startWorkers(configuration, own, snapshot, metrics, seed: seed)
+    }
+
+    /// Entering pods and marking packets need capabilities; better to say so now than at the first pod.
+    private static func checkPrivileges() throws(StartError) {
+        var missing: [String] = []
+        let privileges = Privileges()
+        if !privileges.canEnterNamespaces { missing.append("CAP_SYS_ADMIN (to enter the pods' network namespaces)") }
+        if !privileges.canChangeNetwork { missing.append("CAP_NET_ADMIN (to mark packets and to redirect)") }
+        guard missing.isEmpty else { throw .privilege(missing) }
     }
 
     private static func makeLog(

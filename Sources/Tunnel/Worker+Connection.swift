@@ -18,7 +18,12 @@ extension Worker {
     func connectionEvent(_ key: TunnelConnection.Key, _ readiness: LinuxIO.Readiness) {
         withConnection(key) { (connection: inout TunnelConnection) throws(HBONEError) in
             if !readiness.isDisjoint(with: [.writable, .failed, .hungUp]) {
+                let wasConnecting = connection.hbone.phase == .connecting
                 try connection.hbone.becameWritable(&self.scratch)
+                if wasConnecting {
+                    connection.deadline = self.now + self.configuration.handshakeTimeout
+                    self.rearm(&connection, key)
+                }
                 if connection.hbone.canSend { self.markDirty(&connection, key) }
             }
             if !readiness.isDisjoint(with: [.readable, .peerFinished, .failed, .hungUp]) {

@@ -17,7 +17,7 @@ extension Worker {
         switch message {
         case .snapshot(let new): adopt(new)
         case .attach(let pod, let listeners): attach(pod, listeners)
-        case .detach(let uid): detach(uid)
+        case .detach(let uid, let drain): detach(uid, drain)
         case .drain(let deadline): beginDrain(deadline)
         case .stop: isStopped = true
         case .report(let report): report.add(rows())
@@ -40,19 +40,19 @@ extension Worker {
         }
     }
 
-    /// A pod leaves: no new connection from now on; those that are open have until the drain time-out.
-    private func detach(_ uid: String) {
+    /// A pod leaves: no new connection from now on; those that are open may go on for `time`.
+    private func detach(_ uid: String, _ time: Nanoseconds) {
         guard let pod = pods.removeValue(forKey: uid) else { return }
         closeListeners { $0 === pod }
+        guard time.count > 0 else { return endAll { $0 === pod } }
         for key in connections.keys {
             withConnection(key) { (connection: inout TunnelConnection) throws(HBONEError) in
                 guard connection.pod === pod else { return }
                 self.drain(&connection, key)
             }
         }
-        departures.append((pod, now + configuration.drainTimeout))
-        timers.arm(
-            EventToken(kind: TokenKind.housekeeping, index: 0, generation: 0), at: now + configuration.drainTimeout)
+        departures.append((pod, now + time))
+        timers.arm(EventToken(kind: TokenKind.housekeeping, index: 0, generation: 0), at: now + time)
     }
 
     /// Ends what is left of pods whose time to drain is over.
@@ -153,7 +153,8 @@ extension Worker {
     ) -> ConnectionEnd? {
         if let workload = details.loadedWorkload, details.generation == old.generation {
             details.loadedWorkload = old.counterpart(of: workload, in: snapshot)
-            if let counterpart = details.loadedWorkload { load[counterpart.position] += 1 }
+            guard let counterpart = details.loadedWorkload else { return .destinationGone }
+            load[counterpart.position] += 1
         }
         details.generation = snapshot.generation
         guard details.reporter == .destination else { return nil }

@@ -41,7 +41,7 @@ extension Worker {
         guard connection.hbone.http2.fields.method.equals("CONNECT"), connection.hbone.peer != nil,
             !connection.hbone.http2.fields.contains(.protocol)
         else {
-            return .refused(details(target: local), .refused(.badRequest("\(InboundRejection.notConnect)", 400)))
+            return .refused(details(target: local), .refused(rejection(.notConnect)))
         }
         let workload = snapshot.workload(uid: pod.uid)
         switch snapshot.decideInbound(
@@ -50,10 +50,10 @@ extension Worker {
         case .reject(let rejection):
             let details = details(target: local)
             if let workload { nameParties(details, workload, service: nil) }
-            return .refused(details, .refused(.badRequest("\(rejection)", rejection.status)))
+            return .refused(details, .refused(self.rejection(rejection)))
         case .accept(let route):
             guard let workload else {
-                return .refused(details(target: local), .refused(.badRequest("unknown destination workload", 503)))
+                return .refused(details(target: local), .refused(self.rejection(.unknownWorkload)))
             }
             let details = details(target: route.destination)
             nameParties(details, workload, service: route.service)
@@ -69,14 +69,18 @@ extension Worker {
         let workload = snapshot.workload(uid: pod.uid)
         switch snapshot.decidePlaintextInbound(to: workload, original: target, illegalPorts: configuration.ownPorts) {
         case .reject(let rejection):
-            return .refused(details, .refused(.badRequest("\(rejection)", rejection.status)))
+            return .refused(details, .refused(self.rejection(rejection)))
         case .accept:
             guard let workload else {
-                return .refused(details, .refused(.badRequest("unknown destination workload", 503)))
+                return .refused(details, .refused(self.rejection(.unknownWorkload)))
             }
             nameParties(details, workload, service: nil)
             return authorized(details, workload)
         }
+    }
+
+    private func rejection(_ rejection: InboundRejection) -> ConnectionEnd.Refusal {
+        .badRequest("\(rejection)", status: rejection.status, rejection.reason)
     }
 
     private func authorized(_ details: ConnectionDetails, _ workload: WorkloadIndex) -> Judgement {
@@ -115,6 +119,17 @@ extension Verdict {
         case .allowed, .explicitlyDenied: .policyDenied
         case .notAllowed: .policyNotAllowed
         case .mutualTLSRequired: .plaintextRefused
+        }
+    }
+}
+
+extension InboundRejection {
+    /// The reason for the refusals metric.
+    var reason: RefusalReason {
+        switch self {
+        case .selfCall: .loop
+        case .notConnect, .malformedAuthority: .protocolViolation
+        case .ipMismatch, .unknownWorkload, .unknownHost, .noPort: .unknownDestination
         }
     }
 }

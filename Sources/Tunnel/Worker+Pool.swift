@@ -143,14 +143,7 @@ extension Worker {
             case .connecting:
                 if isDue { throw .timedOut(.connect) }
             case .handshaking:
-                // The deadline of a connect that has ended meanwhile: the handshake has its own.
-                if connection.opened + self.configuration.connectTimeout + self.configuration.handshakeTimeout
-                    <= self.now
-                {
-                    throw .timedOut(.handshake)
-                }
-                connection.deadline =
-                    connection.opened + self.configuration.connectTimeout + self.configuration.handshakeTimeout
+                if isDue { throw .timedOut(.handshake) }
             case .established:
                 if isDue, connection.hbone.http2.activeStreamCount == 0, connection.poolKey != nil {
                     throw .closedLocally

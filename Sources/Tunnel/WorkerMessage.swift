@@ -10,8 +10,9 @@ enum WorkerMessage: Sendable {
     case snapshot(MeshSnapshot)
     /// A pod joins: descriptors of its listeners, which the worker adopts.
     case attach(Pod, [(purpose: Listener.Purpose, descriptor: CInt)])
-    /// A pod leaves: its listeners close at once, its connections too.
-    case detach(uid: String)
+    /// A pod leaves: its listeners close at once, its connections when the time to drain is over (none for a pod that is
+    /// gone).
+    case detach(uid: String, drain: Nanoseconds)
     /// Take what is in the accept queues, then no more; say GOAWAY; end when nothing is left or at the deadline.
     case drain(deadline: MonotonicTime)
     /// End now.
