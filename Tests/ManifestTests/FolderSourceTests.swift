@@ -205,7 +205,7 @@ struct FolderSourceTests {
     func oddFiles() throws {
         let folder = try TemporaryFolder()
         try folder.write("a.yaml", pod("a"))
-        try folder.write("large.yaml", String(repeating: "#", count: 5 << 20))
+        try folder.write("large.yaml", String(repeating: "#", count: 17 << 20))
         try FileManager.default.createSymbolicLink(
             atPath: folder.url.path + "/dangling.yaml", withDestinationPath: "nowhere")
         // Safety: the C string lives for the call.

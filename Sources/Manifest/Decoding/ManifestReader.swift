@@ -31,9 +31,7 @@ package struct ManifestReader: Sendable {
     /// - Throws: `.syntax`; nothing of the file counts then.
     package func read(_ octets: [UInt8], file: String) throws(ManifestError) -> Contents {
         var contents = Contents()
-        for document in try YAMLParser.parse(octets, limits: limits) {
-            read(document.root, file: file, into: &contents)
-        }
+        try YAMLParser.parse(octets, limits: limits) { read($0.root, file: file, into: &contents) }
         return contents
     }
 

@@ -3,11 +3,11 @@
 
 /// What a manifest file may cost us; everything in it is treated as hostile.
 package struct YAMLLimits: Sendable {
-    /// Octets of one file; a Kubernetes object is at most 1.5 MiB in etcd, and a file holds several.
-    package var fileBytes = 4 << 20
+    /// Octets of one file; a Kubernetes object is at most 1.5 MiB in etcd, and a file may hold thousands.
+    package var fileBytes = 16 << 20
     /// Collections inside each other; manifests as deep as CustomResourceDefinitions stay below 60.
     package var depth = 128
-    /// Nodes of one file, aliases counted once; at 24 octets each they take 6 MiB at most.
+    /// Nodes of one document, aliases counted once; at 24 octets each they take 6 MiB at most.
     package var nodes = 250_000
     /// Nodes of one document with every alias replaced by what it names ("billion laughs").
     package var expandedNodes = 250_000

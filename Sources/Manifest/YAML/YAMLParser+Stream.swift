@@ -3,15 +3,15 @@
 
 extension YAMLParser {
     /// Reads document after document (YAML 1.2 §9.2).
-    mutating func parseStream() throws(ManifestError) -> [YAMLDocument] {
-        var documents: [YAMLDocument] = []
+    mutating func parseStream(_ body: (YAMLDocument) -> Void) throws(ManifestError) {
+        var documents = 0
         while true {
             let hasDirectives = try parsePrefix()
             guard !isAtEnd else {
                 guard !hasDirectives else { throw .syntax(.missingDocumentStart, at: place()) }
-                return documents
+                return
             }
-            guard documents.count < limits.documents else { throw .syntax(.tooManyDocuments, at: place()) }
+            guard documents < limits.documents else { throw .syntax(.tooManyDocuments, at: place()) }
             if isAtDocumentMarker {
                 position += 3
             } else if hasDirectives {
@@ -24,7 +24,8 @@ extension YAMLParser {
             if !isAtDocumentEnd, !(isObject && isFirstOnLine && peek() == UInt8(ascii: "{")) {
                 throw .syntax(isFirstOnLine ? .wrongIndentation : .trailingText, at: place())
             }
-            documents.append(builder.finish(root: root))
+            documents += 1
+            body(builder.finish(root: root))
         }
     }
 

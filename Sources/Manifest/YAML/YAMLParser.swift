@@ -35,9 +35,21 @@ struct YAMLParser {
     /// - Throws: `.syntax` with the place of the first problem.
     /// - Complexity: O(octets).
     static func parse(_ octets: [UInt8], limits: YAMLLimits = YAMLLimits()) throws(ManifestError) -> [YAMLDocument] {
+        var documents: [YAMLDocument] = []
+        try parse(octets, limits: limits) { documents.append($0) }
+        return documents
+    }
+
+    /// Parses the documents of a file one by one, so that only one tree is in memory at a time.
+    ///
+    /// - Parameter body: gets each document; what it was told before counts for nothing when the call throws afterwards.
+    /// - Throws: `.syntax` with the place of the first problem.
+    static func parse(
+        _ octets: [UInt8], limits: YAMLLimits, _ body: (YAMLDocument) -> Void
+    ) throws(ManifestError) {
         let start = try YAMLText.validatedStart(octets, limits: limits)
         var parser = YAMLParser(octets: octets, limits: limits, start: start)
-        return try parser.parseStream()
+        try parser.parseStream(body)
     }
 
     private init(octets: [UInt8], limits: YAMLLimits, start: Int) {

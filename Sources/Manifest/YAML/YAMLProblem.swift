@@ -54,7 +54,7 @@ extension YAMLProblem {
         case .notUTF8: "this octet is not UTF-8; save the file as UTF-8"
         case .controlCharacter: "control characters are not allowed; remove it, or write an escape in double quotes"
         case .tooDeep: "collections are nested too deeply; flatten the document"
-        case .tooManyNodes: "the file holds too many values; split it"
+        case .tooManyNodes: "the document holds too many values; split it"
         case .tooManyExpandedNodes: "the aliases of this document expand to too many values; write fewer aliases"
         case .tooManyAnchors: "the document has too many anchors; split it"
         case .tooManyDocuments: "the file holds too many documents; split it"

@@ -20,7 +20,6 @@ struct YAMLTreeBuilder {
     private(set) var records: [YAMLDocument.Record] = []
     var text: [UInt8] = []
     private let limits: YAMLLimits
-    private var nodesBefore = 0
     private var expandedNodes = 0
     private var anchors: [[UInt8]: Anchor] = [:]
 
@@ -30,7 +29,7 @@ struct YAMLTreeBuilder {
 
     /// Adds a node without children or text yet.
     mutating func add(_ form: YAMLDocument.Form, at position: SourcePosition) throws(ManifestError) -> UInt32 {
-        guard nodesBefore + records.count < limits.nodes else { throw .syntax(.tooManyNodes, at: position) }
+        guard records.count < limits.nodes else { throw .syntax(.tooManyNodes, at: position) }
         expandedNodes += 1
         guard expandedNodes <= limits.expandedNodes else { throw .syntax(.tooManyExpandedNodes, at: position) }
         let isScalar = form == .plain || form == .quoted
@@ -138,7 +137,6 @@ struct YAMLTreeBuilder {
     /// Ends the document and makes ready for the next one of the same file.
     mutating func finish(root: UInt32) -> YAMLDocument {
         let document = YAMLDocument(records: records, text: text, root: root)
-        nodesBefore += records.count
         records = []
         text = []
         anchors = [:]
