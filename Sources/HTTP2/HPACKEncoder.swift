@@ -69,7 +69,7 @@ struct HPACKEncoder: ~Copyable {
                 return
             }
         }
-        // A value too large for a quarter of the table would throw out what is of use.
+        // A value that takes more than half of the table would throw out what is of use.
         let cost = name.count + value.count + HPACKDynamicTable.entryOverhead
         guard policy == .indexed, cost <= table.maxSize / 2 else {
             if nameIndex == 0 { nameIndex = findDynamicName(name) }
@@ -122,12 +122,25 @@ struct HPACKEncoder: ~Copyable {
         return 0
     }
 
-    /// FNV-1a over both, folded into 32 bits; only a filter before the comparison.
+    /// Only a filter before the comparison, so it need not be good, but quick: four octets at a time.
     private static func hash(_ name: Span<UInt8>, _ value: Span<UInt8>) -> UInt32 {
-        var hash: UInt32 = 2_166_136_261
-        for index in name.indices { hash = (hash ^ UInt32(name[index])) &* 16_777_619 }
-        hash = (hash ^ 0xFF) &* 16_777_619
-        for index in value.indices { hash = (hash ^ UInt32(value[index])) &* 16_777_619 }
+        let hash = mix(value, mix(name, 0x9E37_79B9))
+        return UInt32(truncatingIfNeeded: hash ^ hash >> 32)
+    }
+
+    private static func mix(_ text: Span<UInt8>, _ seed: UInt64) -> UInt64 {
+        let multiplier: UInt64 = 0x9E37_79B9_7F4A_7C15
+        var hash = (seed ^ UInt64(text.count)) &* multiplier
+        var offset = 0
+        while text.count - offset >= 4 {
+            hash = (hash ^ UInt64(text.readUInt32BigEndian(at: offset))) &* multiplier
+            hash ^= hash >> 29
+            offset += 4
+        }
+        while offset < text.count {
+            hash = (hash ^ UInt64(text[offset])) &* multiplier
+            offset += 1
+        }
         return hash
     }
 

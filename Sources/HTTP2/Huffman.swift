@@ -60,7 +60,13 @@ enum Huffman {
         var bitCount = 0
         var offset = 0
         while true {
-            while bitCount <= 56, offset < bytes.count {
+            if bitCount <= 32, bytes.count - offset >= 4 {
+                pending |= UInt64(bytes.readUInt32BigEndian(at: offset)) << UInt64(32 - bitCount)
+                bitCount += 32
+                offset += 4
+            }
+            // A code has at most 30 bits.
+            while bitCount <= 30, offset < bytes.count {
                 pending |= UInt64(bytes[offset]) << UInt64(56 - bitCount)
                 bitCount += 8
                 offset += 1

@@ -125,6 +125,18 @@ final class Simulation {
         side.flush()
     }
 
+    /// Sends what the windows allow; while settling, all of it, since then only events wake a stream up again.
+    private func pump(_ side: SimulatedSide, _ id: UInt32) {
+        var before = -1
+        while let exchange = exchanges[id], exchange.sent[side.index] > before {
+            before = exchange.sent[side.index]
+            send(side, id)
+            guard isSettling else { return }
+        }
+        // Trailers follow when all octets are out.
+        if isSettling { send(side, id) }
+    }
+
     private func pickStream() -> UInt32? {
         let ids = exchanges.keys.sorted()
         return ids.isEmpty ? nil : ids[below(ids.count)]
@@ -196,8 +208,8 @@ final class Simulation {
             }
             forget(id)
             side.held[id] = nil
-        case .sendWindowOpened(let stream): send(side, stream.id.rawValue)
-        case .connectionWindowOpened: while let stream = side.nextSendable() { send(side, stream.id.rawValue) }
+        case .sendWindowOpened(let stream): pump(side, stream.id.rawValue)
+        case .connectionWindowOpened: while let stream = side.nextSendable() { pump(side, stream.id.rawValue) }
         case .goAway, .settingsChanged, .pingAcknowledged: break
         }
     }
@@ -224,6 +236,7 @@ final class Simulation {
         if isEnd { exchange.hasSeenEnd[1 - side.index] = true }
         exchanges[id] = exchange
         side.flush()
+        if isSettling, kind == .request { pump(side, id) }
     }
 
     private func handleData(
@@ -249,17 +262,18 @@ final class Simulation {
     /// Lets everything finish without more disturbance; it must finish.
     private func settle() throws {
         isSettling = true
+        var isFirstRound = true
         var quietRounds = 0
         while quietRounds < 50 {
             let before = octetsMoved
-            let unfinished = exchanges.filter { !$0.value.isOver }.keys.sorted()
             now = now + .milliseconds(1)
             for index in 0..<2 { try deliver(to: index, all: true) }
             for side in sides {
                 consume(side, all: true)
-                for id in unfinished { send(side, id) }
-                while let stream = side.nextSendable() { send(side, stream.id.rawValue) }
+                if isFirstRound { for id in exchanges.keys.sorted() { pump(side, id) } }
+                while isFirstRound, let stream = side.nextSendable() { pump(side, stream.id.rawValue) }
             }
+            isFirstRound = false
             try check()
             quietRounds = octetsMoved > before ? 0 : quietRounds + 1
             let isQuiet = sides.allSatisfy { $0.outgoing.isEmpty }
