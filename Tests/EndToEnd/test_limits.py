@@ -61,7 +61,7 @@ def test_one_pod_cannot_take_all_connections_of_the_node(world):
     client, server = client_and_server(world, start=False)
     other = world.pod("other", client.node)
     server.serve(8080)
-    client.node.tunnel.options = ["--connections-per-pod", "50"]
+    client.node.tunnel.options = ["--max-connections-per-pod", "50"]
     world.start()
     connections = [client.connect(server, 8080) for _ in range(80)]
     working = [connection for connection in connections if answers(connection)]
