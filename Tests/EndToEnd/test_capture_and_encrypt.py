@@ -3,7 +3,7 @@
 """Who is carried how: in the mesh or not, on one node or two, as the applications and the wire see it."""
 
 import pytest
-from mesh.serving import assert_refused, exchange
+from mesh.serving import exchange
 from mesh.topology import client_and_server
 from mesh.waiting import eventually
 from mesh.wires import PROBE_ADDRESS
@@ -130,8 +130,7 @@ def test_a_dual_stack_pod_is_reached_by_either_address(world):
 
 def test_a_refused_port_is_seen_as_a_closed_connection_and_counted(each_family):
     client, server = client_and_server(each_family)
-    connection = client.connect(server, 9)  # accepted by the client's tunnel, as in every transparent proxy
-    assert_refused(connection)
+    client.assert_refused(server, 9)
     entry = client.node.tunnel.wait_access(direction="outbound", dst__workload="server")
     assert "503" in entry["error"]
     server.node.tunnel.wait_total(1, "ambit_refusals_total", reason="connect_refused")

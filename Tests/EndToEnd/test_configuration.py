@@ -16,15 +16,6 @@ DENY_ALL = authorization_policy("deny-all", "default", "DENY", [{}])
 DENY_FILE = "authorizationpolicy-default-deny-all.yaml"
 
 
-def refused(client, server):
-    with client.connect(server, 8080) as connection:
-        try:
-            connection.sendall(b"x")
-            return connection.recv(1) == b""
-        except ConnectionResetError:
-            return True
-
-
 @pytest.fixture
 def mesh(world):
     client, server = client_and_server(world)
@@ -35,9 +26,9 @@ def mesh(world):
 def test_a_change_applies_within_a_second(mesh):
     world, client, server = mesh
     world.folder.apply(DENY_ALL)
-    eventually(lambda: refused(client, server), within=1)
+    eventually(lambda: client.is_refused(server, 8080), within=1)
     world.folder.delete(DENY_ALL)
-    eventually(lambda: not refused(client, server), within=1)
+    eventually(lambda: not client.is_refused(server, 8080), within=1)
 
 
 @pytest.mark.parametrize("broken", [
@@ -49,10 +40,10 @@ def test_a_change_applies_within_a_second(mesh):
 def test_a_broken_file_keeps_its_last_good_version(mesh, broken):
     world, client, server = mesh
     world.folder.apply(DENY_ALL)
-    eventually(lambda: refused(client, server), within=1)
+    eventually(lambda: client.is_refused(server, 8080), within=1)
     world.folder.write(DENY_FILE, broken)
     eventually(lambda: DENY_FILE in server.node.tunnel.log(), within=2)
-    always(lambda: refused(client, server), during=1)
+    always(lambda: client.is_refused(server, 8080), during=1)
 
 
 def test_a_broken_file_is_reported_once_with_file_and_line(mesh):
@@ -60,7 +51,7 @@ def test_a_broken_file_is_reported_once_with_file_and_line(mesh):
     world.folder.write("broken.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: [oops\n")
     eventually(lambda: "broken.yaml" in server.node.tunnel.log(), within=2)
     world.folder.apply(DENY_ALL)  # reading the folder again must not repeat it
-    eventually(lambda: refused(client, server), within=1)
+    eventually(lambda: client.is_refused(server, 8080), within=1)
     lines = [line for line in server.node.tunnel.log().splitlines() if "broken.yaml" in line]
     assert len(lines) == 1, lines
     assert re.search(r"broken\.yaml:[45]\b", lines[0])
@@ -88,24 +79,24 @@ def test_several_objects_in_one_file_written_in_place(mesh):
     world, client, server = mesh
     text = yaml.dump_all([DENY_ALL, authorization_policy("other", "plain", "DENY", [{}])])
     world.folder.write_in_place("policies.yaml", text)
-    eventually(lambda: refused(client, server), within=1)
+    eventually(lambda: client.is_refused(server, 8080), within=1)
 
 
 def test_json_and_flow_style_are_read_like_block_style(mesh):
     world, client, server = mesh
     world.folder.write("policy.json", json.dumps(DENY_ALL))
-    eventually(lambda: refused(client, server), within=1)
+    eventually(lambda: client.is_refused(server, 8080), within=1)
     world.folder.remove("policy.json")
-    eventually(lambda: not refused(client, server), within=1)
+    eventually(lambda: not client.is_refused(server, 8080), within=1)
     world.folder.write("policy.yml", "{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, "
                        "metadata: {name: deny-all, namespace: default}, spec: {action: DENY, rules: [{}]}} # flow\n")
-    eventually(lambda: refused(client, server), within=1)
+    eventually(lambda: client.is_refused(server, 8080), within=1)
 
 
 def test_a_kubernetes_list_is_read_as_its_items(mesh):
     world, client, server = mesh
     world.folder.write("list.yaml", yaml.dump({"apiVersion": "v1", "kind": "List", "items": [DENY_ALL]}))
-    eventually(lambda: refused(client, server), within=1)
+    eventually(lambda: client.is_refused(server, 8080), within=1)
 
 
 def test_unaffected_connections_do_not_notice_changes(mesh):
@@ -138,7 +129,7 @@ def test_an_address_that_moves_to_another_pod_goes_with_its_identity(mesh):
         return client.node.tunnel.access(direction="outbound", dst__identity=server.spiffe_id)
 
     eventually(new_identity)
-    assert refused(client, server) is False
+    assert not client.is_refused(server, 8080)
 
 
 def test_a_symbolic_link_is_followed_as_a_mounted_config_map_has_it(world):
@@ -151,10 +142,10 @@ def test_a_symbolic_link_is_followed_as_a_mounted_config_map_has_it(world):
         (folder / f"..{version}" / "mounted.yaml").write_text(yaml.dump_all(manifests))
     (folder / "..data").symlink_to("..1")
     (folder / "mounted.yaml").symlink_to("..data/mounted.yaml")
-    always(lambda: not refused(client, server), during=0.5)
+    always(lambda: not client.is_refused(server, 8080), during=0.5)
     (folder / "..next").symlink_to("..2")
     (folder / "..next").rename(folder / "..data")
-    eventually(lambda: refused(client, server), within=2)
+    eventually(lambda: client.is_refused(server, 8080), within=2)
 
 
 def test_a_service_that_moves_its_address_is_followed(mesh):

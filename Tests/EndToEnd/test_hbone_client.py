@@ -53,7 +53,7 @@ def test_connections_to_one_peer_share_an_hbone_connection(each_family, client):
 def test_trust_domain_mismatch_is_rejected(each_family, client):
     peer, terminator = peer_in_mesh(each_family, "peer", spiffe_id="spiffe://other.example/ns/default/sa/peer")
     wait_known(client, peer)
-    assert_refused(client.connect(peer, 8080))
+    client.assert_refused(peer, 8080)
     assert terminator.requests == []
     client.node.tunnel.wait_total(1, "istio_tcp_connections_failed_total", response_flags="TLS_FAILURE")
 
@@ -61,7 +61,7 @@ def test_trust_domain_mismatch_is_rejected(each_family, client):
 def test_a_peer_with_another_identity_than_the_destination_is_rejected(each_family, client):
     peer, terminator = peer_in_mesh(each_family, "peer", spiffe_id="spiffe://cluster.local/ns/default/sa/imposter")
     wait_known(client, peer)
-    assert_refused(client.connect(peer, 8080))
+    client.assert_refused(peer, 8080)
     assert terminator.requests == []
     client.node.tunnel.wait_total(1, "ambit_refusals_total", reason="identity_mismatch")
 
@@ -70,7 +70,7 @@ def test_a_peer_of_another_authority_is_rejected(each_family, client):
     authority = each_family.other_authority()
     peer, terminator = peer_in_mesh(each_family, "peer", authority=authority)
     wait_known(client, peer)
-    assert_refused(client.connect(peer, 8080))
+    client.assert_refused(peer, 8080)
     assert terminator.requests == []
 
 
@@ -78,7 +78,7 @@ def test_a_peer_of_another_authority_is_rejected(each_family, client):
 def test_another_status_than_200_is_a_failed_connection_with_that_status_in_the_log(each_family, client, status):
     peer, terminator = peer_in_mesh(each_family, "peer", answer=lambda request: status)
     wait_known(client, peer)
-    assert_refused(client.connect(peer, 8080))
+    client.assert_refused(peer, 8080)
     entry = client.node.tunnel.wait_access(direction="outbound", dst__workload="peer")
     assert str(status) in entry["error"]
 

@@ -6,7 +6,7 @@ import socket
 import time
 
 import pytest
-from mesh.serving import assert_refused, exchange, is_open, wait_closed
+from mesh.serving import exchange, is_open, wait_closed
 from mesh.topology import client_and_server
 from mesh.waiting import eventually
 
@@ -117,7 +117,7 @@ def test_connecting_to_a_black_hole_ends_within_the_connect_timeout(world):
     hole.netns.run("nft", "add table inet hole; add chain inet hole in { type filter hook input priority 0; }; "
                    "add rule inet hole in tcp flags syn drop")
     started = time.monotonic()
-    assert_refused(client.connect(hole, 8080))
+    client.assert_refused(hole, 8080)
     assert 0.5 < time.monotonic() - started < 4
     assert "timed out" in client.node.tunnel.wait_access(direction="outbound")["error"]
 

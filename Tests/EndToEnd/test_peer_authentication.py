@@ -4,7 +4,7 @@
 
 import pytest
 from mesh.manifests import peer_authentication
-from mesh.serving import assert_refused, exchange
+from mesh.serving import exchange
 from mesh.topology import client_and_server
 from mesh.wires import PROBE_ADDRESS
 
@@ -23,10 +23,10 @@ def test_plaintext_is_refused_under_strict(mesh):
     world, client, server, outside = mesh
     world.folder.apply(peer_authentication("default", "default", "STRICT"))
     world.start()
-    assert_refused(outside.connect(server, 8080))
+    outside.assert_refused(server, 8080)
     exchange(client.connect(server, 8080))
     entry = server.node.tunnel.wait_access(direction="inbound")
-    assert "STRICT" in entry["error"]
+    assert "PeerAuthentication default/default requires mTLS" in entry["error"]
     server.node.tunnel.wait_total(1, "ambit_refusals_total", reason="plaintext_refused")
     server.node.tunnel.wait_total(1, "istio_tcp_connections_failed_total", response_flags="DENY")
 
@@ -56,7 +56,7 @@ def test_the_narrowest_object_decides(mesh, objects, refused):
     for port in 8080, 8081:
         exchange(client.connect(server, port))
         if port in refused:
-            assert_refused(outside.connect(server, port))
+            outside.assert_refused(server, port)
         else:
             exchange(outside.connect(server, port))
 
@@ -65,7 +65,7 @@ def test_an_unreadable_mode_is_strict(mesh):
     world, _, server, outside = mesh
     world.folder.apply(peer_authentication("default", "default", "SOMETIMES"))
     world.start()
-    assert_refused(outside.connect(server, 8080))
+    outside.assert_refused(server, 8080)
 
 
 def test_probes_pass_under_strict(mesh):

@@ -5,7 +5,7 @@
 import pytest
 from mesh import hbone
 from mesh.manifests import authorization_policy, peer_authentication
-from mesh.serving import assert_refused, exchange, is_open, wait_closed
+from mesh.serving import exchange, is_open, wait_closed
 from mesh.topology import client_and_server
 from mesh.waiting import eventually
 
@@ -21,16 +21,6 @@ def ports(*numbers):
     return [{"to": [{"operation": {"ports": [str(number) for number in numbers]}}]}]
 
 
-def refused(client, server, port=8080):
-    """Whether a new connection is refused: it ends without a byte, instead of echoing."""
-    with client.connect(server, port) as connection:
-        try:
-            connection.sendall(b"x")
-            return connection.recv(1) == b""
-        except ConnectionResetError:
-            return True
-
-
 @pytest.fixture
 def mesh(world):
     client, server = client_and_server(world, start=False)
@@ -44,7 +34,7 @@ def test_policy_deny_is_seen_by_client_wire_log_and_metric(mesh):
     world, client, other, server = mesh
     world.folder.apply(authorization_policy("deny-client", "default", "DENY", principals(client), {"app": "server"}))
     world.start()
-    assert_refused(client.connect(server, 8080))
+    client.assert_refused(server, 8080)
     exchange(other.connect(server, 8080))
     entry = server.node.tunnel.wait_access(direction="inbound", src__workload="client")
     assert "explicitly denied by: default/deny-client" in entry["error"]
@@ -72,7 +62,7 @@ def test_an_allow_policy_refuses_all_others(mesh):
     world.folder.apply(authorization_policy("allow-client", "default", "ALLOW", principals(client), {"app": "server"}))
     world.start()
     exchange(client.connect(server, 8080))
-    assert_refused(other.connect(server, 8080))
+    other.assert_refused(server, 8080)
     entry = server.node.tunnel.wait_access(direction="inbound", src__workload="other")
     assert "allow policies exist, but none allowed" in entry["error"]
     # The selector keeps it away from everyone else.
@@ -84,7 +74,7 @@ def test_an_allow_policy_without_rules_refuses_everything(mesh):
     world, client, _, server = mesh
     world.folder.apply(authorization_policy("nothing", "default", "ALLOW"))
     world.start()
-    assert_refused(client.connect(server, 8080))
+    client.assert_refused(server, 8080)
 
 
 def test_a_policy_in_the_root_namespace_holds_everywhere(mesh):
@@ -92,7 +82,7 @@ def test_a_policy_in_the_root_namespace_holds_everywhere(mesh):
     world.folder.apply(authorization_policy("deny-8081", "istio-system", "DENY", ports(8081)))
     world.start()
     exchange(client.connect(server, 8080))
-    assert_refused(client.connect(server, 8081))
+    client.assert_refused(server, 8081)
 
 
 def test_a_policy_of_another_namespace_does_not_hold(mesh):
@@ -111,8 +101,8 @@ def test_source_addresses_are_those_of_pods_and_of_strangers(each_family):
     world.folder.apply(authorization_policy("deny-addresses", "default", "DENY", [
         {"from": [{"source": {"ipBlocks": [f"{client.ip}/{bits}", stranger.ip]}}]}], {"app": "server"}))
     world.start()
-    assert_refused(client.connect(server, 8080))
-    assert_refused(stranger.connect(server, 8080))
+    client.assert_refused(server, 8080)
+    stranger.assert_refused(server, 8080)
     exchange(world.host("another").connect(server, 8080))
 
 
@@ -122,7 +112,7 @@ def test_plaintext_has_no_identity(mesh):
         {"from": [{"source": {"principals": ["*"]}}]}]))
     world.start()
     exchange(client.connect(server, 8080))
-    assert_refused(world.host("outside").connect(server, 8080))
+    world.host("outside").assert_refused(server, 8080)
 
 
 @pytest.mark.parametrize("action, rule, is_refused", [
@@ -135,7 +125,7 @@ def test_http_fields_in_a_selector_policy_fail_closed_and_are_reported(mesh, act
     world, client, _, server = mesh
     world.folder.apply(authorization_policy("http", "default", action, [rule], {"app": "server"}))
     world.start()
-    assert refused(client, server) == is_refused
+    assert client.is_refused(server, 8080) == is_refused
     assert "authorizationpolicy-default-http.yaml" in server.node.tunnel.log()
 
 
@@ -145,7 +135,7 @@ def test_a_policy_that_cannot_be_understood_fails_closed(mesh, action):
     world.folder.apply(authorization_policy("odd", "default", action, [
         {"from": [{"source": {"ipBlocks": ["10.0.0.0/99"]}}]}], {"app": "server"}))
     world.start()
-    assert_refused(client.connect(server, 8080))
+    client.assert_refused(server, 8080)
 
 
 def test_a_dry_run_denial_is_reported_and_not_enforced(mesh):
@@ -224,6 +214,6 @@ def test_a_policy_taken_away_lets_in_again(mesh):
     policy = authorization_policy("deny-all", "default", "DENY", [{}])
     world.folder.apply(policy)
     world.start()
-    assert_refused(client.connect(server, 8080))
+    client.assert_refused(server, 8080)
     world.folder.delete(policy)
-    eventually(lambda: not refused(client, server), within=WITHIN_A_SECOND)
+    eventually(lambda: not client.is_refused(server, 8080), within=WITHIN_A_SECOND)

@@ -4,7 +4,7 @@
 
 import collections
 
-from mesh.serving import assert_refused, exchange, receive_line, say
+from mesh.serving import exchange, receive_line, say
 from mesh.waiting import eventually
 
 
@@ -103,8 +103,7 @@ def test_a_service_without_endpoints_refuses(each_family):
     client = each_family.pod("client", node)
     service = each_family.service("nobody")
     each_family.start()
-    connection = client.connect(service, 80)
-    assert_refused(connection)
+    client.assert_refused(service, 80)
     node.tunnel.wait_total(1, "ambit_refusals_total", reason="no_healthy_upstream")
     assert "no healthy" in eventually(lambda: node.tunnel.access())[0]["error"]
 
@@ -162,8 +161,7 @@ def test_internal_traffic_policy_local_never_leaves_the_node(world):
     far.serve(8080, say("far"))
     service = world.service("backend", spec={"internalTrafficPolicy": "Local"})
     world.start()
-    connection = client.connect(service, 80)
-    assert_refused(connection)
+    client.assert_refused(service, 80)
     assert far.node.tunnel.access() == []
 
 

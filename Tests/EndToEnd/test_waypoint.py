@@ -8,7 +8,7 @@ import struct
 import pytest
 from mesh import hbone
 from mesh.manifests import waypoint
-from mesh.serving import assert_refused, exchange, receive_exactly, receive_line, say
+from mesh.serving import exchange, receive_exactly, receive_line, say
 from mesh.topology import client_and_server
 from mesh.waiting import eventually
 
@@ -118,7 +118,7 @@ def test_a_waypoint_with_another_identity_is_refused(each_family):
     each_family.start()
     proxy.pod.service_account = "imposter"
     proxy.serve()
-    assert_refused(client.connect(service, 80))
+    client.assert_refused(service, 80)
     assert proxy.requests == []
 
 
@@ -126,7 +126,7 @@ def test_a_waypoint_that_does_not_serve_is_no_reason_to_go_around_it(each_family
     client, server, proxy = prepare(each_family)
     service = each_family.service("server", labels=USE)
     each_family.start()
-    assert_refused(client.connect(service, 80))
+    client.assert_refused(service, 80)
     assert server.node.tunnel.access() == []
 
 

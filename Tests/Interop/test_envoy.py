@@ -113,14 +113,14 @@ def test_many_connections_to_envoy_at_once(mesh):
 def test_our_client_refuses_an_envoy_with_another_identity(mesh):
     world, client, server, peer = mesh
     envoy_server(mesh, own_id="spiffe://cluster.local/ns/default/sa/imposter")
-    assert_refused(client.connect(peer, APPLICATION))
+    client.assert_refused(peer, APPLICATION)
     client.node.tunnel.wait_total(1, "ambit_refusals_total", reason="identity_mismatch")
 
 
 def test_envoy_refuses_our_client_when_it_expects_another_identity(mesh):
     world, client, server, peer = mesh
     envoy_server(mesh, expected="spiffe://cluster.local/ns/default/sa/someone-else")
-    assert_refused(client.connect(peer, APPLICATION))
+    client.assert_refused(peer, APPLICATION)
     assert client.node.tunnel.wait_access(direction="outbound", dst__workload="envoy")["error"]
 
 

@@ -64,11 +64,13 @@ class NetworkNamespace:
         opened.settimeout(SOCKET_TIMEOUT)
         return opened
 
-    def connect(self, address, port, source=None, timeout=SOCKET_TIMEOUT):
+    def connect(self, address, port, source=None, mark=0, timeout=SOCKET_TIMEOUT):
         """A TCP connection made from inside the namespace."""
         connection = self.socket(family_of(address))
         connection.settimeout(timeout)
         try:
+            if mark:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
             if source:
                 connection.bind((source, 0))
             connection.connect((address, port))

@@ -3,7 +3,7 @@
 """A pod: a namespace whose only way out is its node, with the applications a test runs in it."""
 
 from . import manifests
-from .serving import Server, echo
+from .serving import Server, assert_refused, echo
 from .waiting import eventually
 
 TABLE = "ambit"
@@ -63,6 +63,32 @@ class Pod:
     def connect(self, target, port, **options):
         """A connection to a pod, a service or an address."""
         return self.keep(self.netns.connect(getattr(target, "ip", target), port, **options))
+
+    def assert_refused(self, target, port, **options):
+        """A connection ends, by FIN or RST, without a byte having come."""
+        connection = self.try_connect(target, port, **options)
+        if connection:
+            with connection:
+                assert_refused(connection)
+
+    def is_refused(self, target, port):
+        """Whether a connection ends without an answer, instead of echoing."""
+        connection = self.try_connect(target, port)
+        if connection is None:
+            return True
+        with connection:
+            try:
+                connection.sendall(b"x")
+                return connection.recv(1) == b""
+            except ConnectionResetError:
+                return True
+
+    def try_connect(self, target, port, **options):
+        """A connection, or None when it was reset: a tunnel may accept and refuse before connect() returns."""
+        try:
+            return self.connect(target, port, **options)
+        except ConnectionResetError:
+            return None
 
     def serve(self, port, handler=echo, address=None):
         """Answers each connection to a port with handler(socket) on a thread of its own."""
