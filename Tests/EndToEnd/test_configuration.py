@@ -154,7 +154,7 @@ def test_a_service_that_moves_its_address_is_followed(mesh):
     service = world.service("server", ports={80: 8082})
 
     def answers():
-        with client.connect(service, 80) as connection:
+        with client.connect(service, 80, timeout=0.5) as connection:
             return receive_line(connection) == "service"
 
     eventually(answers, within=2)

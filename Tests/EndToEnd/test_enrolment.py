@@ -124,13 +124,18 @@ def test_a_pod_whose_namespace_is_missing_harms_no_other_and_is_captured_when_it
     client, server = client_and_server(world, start=False)
     server.serve(8080)
     late = world.pod("late", client.node, annotations={"ambit.dev/netns": "/run/netns/ambit-none-such"})
-    world.start()
+    for tunnel in world.tunnels:
+        tunnel.start(wait=False)  # not ready as long as a pod is missing
+    for pod in client, server:
+        pod.wait_captured()
     with client.connect(server, 8080) as connection:
         exchange(connection)
-    assert "ambit-none-such" in client.node.tunnel.log()
+    assert "default/late" in client.node.tunnel.log()
+    assert not client.node.tunnel.is_ready()
     late.annotations["ambit.dev/netns"] = late.netns.path
     late.apply()
     late.wait_captured()
+    client.node.tunnel.wait_ready()
 
 
 @pytest.mark.parametrize("key, value, excluded", [

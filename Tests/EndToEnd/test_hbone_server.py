@@ -58,11 +58,18 @@ def test_hbone_ip_mismatch_is_answered_400(mesh, raw):
     exchange(raw.request(at(server, 8080)).socket)
 
 
-@pytest.mark.parametrize("authority", ["", "nonsense", "10.0.0.1", ":8080", "10.77.2.2:0", "10.77.2.2:65536",
+@pytest.mark.parametrize("authority", ["nonsense", "10.0.0.1", ":8080", "10.77.2.2:0", "10.77.2.2:65536",
                                        "10.77.2.2:8080:1", "[::1", "a" * 5000 + ":80"],
-                         ids=lambda value: value[:20] or "empty")
+                         ids=lambda value: value[:20])
 def test_an_authority_that_is_none_is_answered_400(mesh, raw, authority):
     assert raw.request(authority).status == 400
+
+
+def test_a_connect_without_authority_is_malformed(mesh, raw):
+    """RFC 9113 §8.5 and §8.1.1: a stream error, not a response."""
+    stream = raw.request("")
+    assert stream.status is None and stream.reset_code.name == "PROTOCOL_ERROR"
+    assert raw.request(at(mesh[2], 8080)).status == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])

@@ -102,8 +102,8 @@ def test_server_removal_kills_its_connections(mesh):
     connection = client.connect(server, 8080)
     exchange(connection)
     server.remove()
-    server.netns.ip("link", "set", "eth0", "down")
     wait_closed(connection, within=5)
+    server.netns.ip("link", "set", "eth0", "down")
     eventually(lambda: cannot_connect(client, server, 8080), within=15)
 
 

@@ -42,16 +42,21 @@ def test_a_port_in_use_inside_a_pod_is_reported_with_pod_and_port_and_harms_no_o
     server.serve(8080)
     busy = world.pod("busy", client.node)
     busy.listen(port)
-    world.start()
+    for tunnel in world.tunnels:
+        tunnel.start(wait=False)  # not ready as long as a pod is missing
+    for pod in client, server:
+        pod.wait_captured()
     with client.connect(server, 8080) as connection:
         exchange(connection)
     log = client.node.tunnel.log()
     assert "busy" in log and str(port) in log
+    assert not client.node.tunnel.is_ready()
 
 
 def test_without_privilege_it_does_not_start(node):
     node.tunnel.wrapper = ["setpriv", "--reuid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"]
-    node.tunnel.ca_directory.mkdir(mode=0o755)
+    node.tunnel.ca_directory.mkdir()
+    node.tunnel.ca_directory.chmod(0o777)
     refuses(node.tunnel, ["CAP_"])
 
 
@@ -65,7 +70,7 @@ def test_an_unreadable_ca_ends_the_start(node):
     (node.tunnel.ca_directory / "ca.crt").write_text("not a certificate")
     (node.tunnel.ca_directory / "ca.key").write_text("not a key")
     (node.tunnel.ca_directory / "ca.key").chmod(0o600)
-    refuses(node.tunnel, ["ca."])
+    refuses(node.tunnel, [str(node.tunnel.ca_directory), "certificate is malformed"])
 
 
 def test_a_ca_key_that_others_can_read_ends_the_start(world, node):

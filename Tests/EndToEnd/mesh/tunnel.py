@@ -89,7 +89,7 @@ class Tunnel:
     def wait_total(self, expected, name, within=5, **labels):
         """Waits until the samples of a metric with these labels add up to a number."""
         eventually(lambda: self.metrics().total(name, **labels) == expected, within,
-                   message=lambda: f"{name}{labels} == {expected}; there is: {self.metrics().select(name)}")
+                   message=lambda: f"{name}{labels} == {expected}; there is: {[s for s in self.metrics().select(name) if s.value]}")
 
     def ask(self, *words, **options):
         """Runs `ambit-tunnel WORDS` beside the running tunnel and returns the finished command."""
