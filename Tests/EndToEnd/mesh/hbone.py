@@ -55,6 +55,15 @@ class Stream:
         self.reading = False
 
 
+class _HTTP2(h2.connection.H2Connection):
+    """h2 takes GOAWAY for the end of the connection; streams that are open go on (RFC 9113 §6.8)."""
+
+    def _receive_goaway_frame(self, frame):
+        event = h2.events.ConnectionTerminated()
+        event.error_code, event.last_stream_id = frame.error_code, frame.last_stream_id
+        return [], [event]
+
+
 class Connection:
     """One HTTP/2 connection over an established TLS connection, either role."""
 
@@ -66,7 +75,7 @@ class Connection:
         self.goaway = threading.Event()
         self.closed = threading.Event()
         # CONNECT has no :scheme and :path, which this version of h2 would insist on.
-        self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(
+        self.h2 = _HTTP2(h2.config.H2Configuration(
             client_side=is_client, header_encoding="utf-8", validate_outbound_headers=False,
             validate_inbound_headers=False))
         self._lock = threading.RLock()
