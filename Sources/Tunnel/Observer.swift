@@ -91,6 +91,17 @@ final class Observer {
         log.access(record)
     }
 
+    /// A connection has been open for long.
+    func progress(
+        _ details: ConnectionDetails, bytesFromApplication: UInt64, bytesToApplication: UInt64, now: MonotonicTime
+    ) {
+        guard log.levels.isEnabled(.access, .info) else { return }
+        var record = record(.progress, details, nil, now)
+        record.bytesSent = bytesFromApplication
+        record.bytesReceived = bytesToApplication
+        log.access(record)
+    }
+
     /// A connection was refused before it was known who talks to whom.
     func refusedEarly(
         _ pod: Pod, _ reporter: Reporter, source: SocketAddress, target: SocketAddress?, _ end: ConnectionEnd

@@ -34,6 +34,8 @@ final class Pod: Sendable {
     let connections = Atomic<Int>(0)
     /// HBONE handshakes with the pod that are not complete, all workers.
     let handshakes = Atomic<Int>(0)
+    private let rate = Atomic<UInt64>(0)
+    private let buffered = Atomic<Int>(0)
     private let contexts = Mutex<Contexts?>(nil)
 
     init(uid: String, name: String, identity: SPIFFEID, network: consuming NetworkNamespace, isRedirected: Bool) {
@@ -54,13 +56,42 @@ final class Pod: Sendable {
         contexts.withLock { $0 = new }
     }
 
-    /// Counts one connection more, unless `limit` are there already.
-    func admitConnection(limit: Int) -> Bool {
-        guard connections.add(1, ordering: .relaxed).newValue <= limit else {
+    /// Counts one connection more, unless the pod has as many as it may, or opens them faster than it may.
+    func admitConnection(_ configuration: TunnelConfiguration, now: MonotonicTime) -> Bool {
+        guard connections.add(1, ordering: .relaxed).newValue <= configuration.connectionsPerPod,
+            admitRate(configuration.connectionRatePerPod, now: now)
+        else {
             connections.subtract(1, ordering: .relaxed)
             return false
         }
         return true
+    }
+
+    /// One second's count in the low half, the second itself in the high half; twice the rate is let through, so that a
+    /// burst across the turn of a second is no surprise.
+    private func admitRate(_ limit: Int, now: MonotonicTime) -> Bool {
+        let second = now.nanoseconds / 1_000_000_000 & 0xFFFF_FFFF
+        let seen = rate.load(ordering: .relaxed)
+        if seen >> 32 != second {
+            // Two workers may both begin the second: one count is lost, which the bound can bear.
+            rate.store(second << 32 | 1, ordering: .relaxed)
+            return true
+        }
+        return rate.add(1, ordering: .relaxed).newValue & 0xFFFF_FFFF <= UInt64(limit) * 2
+    }
+
+    /// Counts bytes that wait for the pod's slow sockets, unless there are too many.
+    func admit(buffered bytes: Int, limit: Int) -> Bool {
+        guard buffered.add(bytes, ordering: .relaxed).newValue <= limit else {
+            buffered.subtract(bytes, ordering: .relaxed)
+            return false
+        }
+        return true
+    }
+
+    /// Bytes wait no more.
+    func release(buffered bytes: Int) {
+        if bytes > 0 { buffered.subtract(bytes, ordering: .relaxed) }
     }
 
     /// Counts one connection less.

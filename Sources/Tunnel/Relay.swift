@@ -61,20 +61,19 @@ struct Relay: ~Copyable {
     var bytesFromApplication: UInt64 = 0
     /// From the stream to the application.
     var bytesToApplication: UInt64 = 0
-    /// When the phase is over at the latest; `.distantFuture` for none.
-    var deadline: MonotonicTime = .distantFuture
-    /// When a byte last moved; kept only where an idle or half-close limit is set.
-    var lastActivity: MonotonicTime
+    var clock: ConnectionClock
     /// Who talks to whom, for decisions made again, logs and metrics.
     let details: ConnectionDetails
 
-    init(socket: consuming OwnedDescriptor, phase: Phase, flags: Flags, details: ConnectionDetails, now: MonotonicTime)
-    {
+    init(
+        socket: consuming OwnedDescriptor, phase: Phase, flags: Flags, details: ConnectionDetails,
+        phaseEnd: MonotonicTime, now: MonotonicTime
+    ) {
         self.socket = socket
         self.phase = phase
         self.flags = flags
         self.details = details
-        lastActivity = now
+        clock = ConnectionClock(phaseEnd: phaseEnd, now: now)
     }
 
     /// The stream is over on the HTTP/2 side.

@@ -3,6 +3,7 @@
 
 internal import Bytes
 internal import LinuxIO
+internal import Telemetry
 
 /// One application connection that is carried as plain TCP: two sockets, and the bytes between them stay in the kernel.
 ///
@@ -36,18 +37,22 @@ struct Splice: ~Copyable {
     var request = Direction()
     /// From the upstream to the client.
     var response = Direction()
-    var deadline: MonotonicTime = .distantFuture
-    var lastActivity: MonotonicTime
+    var clock: ConnectionClock
     let details: ConnectionDetails
 
     init(
         client: consuming OwnedDescriptor, upstream: consuming OwnedDescriptor, details: ConnectionDetails,
-        now: MonotonicTime
+        phaseEnd: MonotonicTime, now: MonotonicTime
     ) {
         self.client = client
         self.upstream = upstream
         self.details = details
-        lastActivity = now
+        clock = ConnectionClock(phaseEnd: phaseEnd, now: now)
+    }
+
+    /// Bytes from and to the application of the pod.
+    var bytes: (fromApplication: UInt64, toApplication: UInt64) {
+        details.reporter == .source ? (request.bytes, response.bytes) : (response.bytes, request.bytes)
     }
 
     var isFinished: Bool { request.isClosed && response.isClosed }

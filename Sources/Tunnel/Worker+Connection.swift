@@ -172,7 +172,7 @@ extension Worker {
             switch try connection.hbone.readData(from: relay.fd, stream: stream, &self.scratch) {
             case .sent(let count, let more):
                 relay.bytesFromApplication += UInt64(count)
-                relay.lastActivity = self.now
+                relay.clock.lastActivity = self.now
                 if more || relay.flags.contains(.peerFinished) {
                     relay.flags.insert(.isQueued)
                     isRequeued = true
@@ -185,7 +185,7 @@ extension Worker {
             case .endOfStream:
                 connection.hbone.http2.endStream(stream)
                 relay.flags.insert(.readClosed)
-                if relay.isFinished { end = .complete }
+                if relay.isFinished { end = .complete } else { self.watchHalfClose(&relay) }
             case .failed(let number): end = .applicationFailed(errno: number)
             }
             return 0
@@ -206,7 +206,7 @@ extension Worker {
         var end: ConnectionEnd?
         let consumed: Int? = relays.withElement(key) { relay in
             relay.bytesToApplication += UInt64(count)
-            relay.lastActivity = self.now
+            relay.clock.lastActivity = self.now
             var written = 0
             if count > 0, relay.queue.isEmpty, relay.flags.contains(.writable) {
                 let payload = self.scratch.plaintext.readable.extracting(offset..<(offset + count))
@@ -219,7 +219,9 @@ extension Worker {
             if written < count, end == nil {
                 let rest = (offset + written)..<(offset + count)
                 if written > 0 { relay.flags.remove(.writable) }
-                if !self.scratch.keep(plaintext: rest, in: &relay.queue) {
+                if !relay.details.pod.admit(buffered: rest.count, limit: self.configuration.bufferedBytesPerPod)
+                    || !self.scratch.keep(plaintext: rest, in: &relay.queue)
+                {
                     end = .refused(.memory)
                 }
             }

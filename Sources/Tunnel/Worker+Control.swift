@@ -194,9 +194,7 @@ extension Worker {
         for key in splices.keys {
             splices.withElement(key) { splice in
                 var row = self.row(splice.details, "splice-\(self.index)-\(key.index)-\(key.generation)")
-                let isOutbound = splice.details.reporter == .source
-                row.bytesSent = isOutbound ? splice.request.bytes : splice.response.bytes
-                row.bytesReceived = isOutbound ? splice.response.bytes : splice.request.bytes
+                (row.bytesSent, row.bytesReceived) = splice.bytes
                 row.state = splice.isConnected ? "open" : "opening"
                 rows.append(row)
             }

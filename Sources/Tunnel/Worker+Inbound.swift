@@ -56,7 +56,7 @@ extension Worker {
             return markDirty(&connection, key)
         case .accepted(let accepted): details = accepted
         }
-        guard pod.admitConnection(limit: configuration.connectionsPerPod) else {
+        guard pod.admitConnection(configuration, now: now) else {
             refuse(stream, 503, &connection)
             observer.closed(details, .refused(.podLimit), bytesFromApplication: 0, bytesToApplication: 0, now: now)
             return markDirty(&connection, key)
@@ -64,10 +64,12 @@ extension Worker {
         do throws(SystemError) {
             let socket = try open(applicationOptions(details), for: pod)
             let number = socket.rawValue
-            var relay = Relay(socket: socket, phase: .connecting, flags: .isInbound, details: details, now: now)
+            var relay = Relay(
+                socket: socket, phase: .connecting, flags: .isInbound, details: details,
+                phaseEnd: now + configuration.connectTimeout,
+                now: now)
             relay.connection = key
             relay.stream = stream
-            relay.deadline = now + configuration.connectTimeout
             guard let relayKey = relays.insert(relay) else { throw SystemError.outOfMemory("relay") }
             relays.withElement(relayKey) { relay in
                 relay.key = relayKey
@@ -140,7 +142,7 @@ extension Worker {
             Socket.resetOnClose(socket.rawValue)
             observer.closed(details, end, bytesFromApplication: 0, bytesToApplication: 0, now: now)
         case .accepted(let details):
-            guard pod.admitConnection(limit: configuration.connectionsPerPod) else {
+            guard pod.admitConnection(configuration, now: now) else {
                 return refuse(socket, .destination, pod: pod, peer: peer, target: target, .refused(.podLimit))
             }
             startSplice(socket, to: applicationOptions(details), details)

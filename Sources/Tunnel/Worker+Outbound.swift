@@ -20,7 +20,7 @@ extension Worker {
         guard let source = snapshot.workload(uid: pod.uid) else {
             return refuse(socket, .source, pod: pod, peer: peer, target: target, .refused(.unknownWorkload))
         }
-        guard pod.admitConnection(limit: configuration.connectionsPerPod) else {
+        guard pod.admitConnection(configuration, now: now) else {
             return refuse(socket, .source, pod: pod, peer: peer, target: target, .refused(.podLimit))
         }
         let details = ConnectionDetails(
@@ -85,10 +85,10 @@ extension Worker {
 
     private func startRelay(_ socket: consuming OwnedDescriptor, _ details: ConnectionDetails) {
         let number = socket.rawValue
-        var relay = Relay(
-            socket: socket, phase: .waitingForConnection, flags: .writable, details: details, now: now)
-        relay.deadline = now + configuration.connectTimeout + configuration.handshakeTimeout
-        let deadline = relay.deadline
+        let deadline = now + configuration.connectTimeout + configuration.handshakeTimeout
+        let relay = Relay(
+            socket: socket, phase: .waitingForConnection, flags: .writable, details: details, phaseEnd: deadline,
+            now: now)
         guard let key = relays.insert(relay) else { return finish(details, .refused(.memory), sent: 0, received: 0) }
         relays.withElement(key) { $0.key = key }
         do {
@@ -121,8 +121,8 @@ extension Worker {
             relay.connection = connectionKey
             relay.stream = opened
             relay.phase = .awaitingResponse
-            relay.deadline = self.now + self.configuration.responseTimeout
-            self.timers.arm(self.token(relay: key), at: relay.deadline)
+            relay.clock.phaseEnd = self.now + self.configuration.responseTimeout
+            self.armTimer(relay)
         }
     }
 
@@ -178,7 +178,7 @@ extension Worker {
         var canRetry = false
         relays.withElement(key) { relay in
             guard relay.phase == .waitingForConnection, let next = relay.details.nextHop else { return }
-            canRetry = relay.details.tried.insert(next.workload) && relay.deadline > self.now
+            canRetry = relay.details.tried.insert(next.workload) && relay.clock.phaseEnd > self.now
         }
         guard canRetry, let relay = relays.remove(key) else { return finishRelay(key, .connectionFailed(error)) }
         poller.remove(relay.fd)

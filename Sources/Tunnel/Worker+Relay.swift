@@ -64,7 +64,10 @@ extension Worker {
             case .failed(let number): return (taken, .applicationFailed(errno: number))
             }
         }
-        if taken > 0 { relay.lastActivity = now }
+        if taken > 0 {
+            relay.clock.lastActivity = now
+            relay.details.pod.release(buffered: taken)
+        }
         return (taken, relay.flags.contains(.endAfterQueue) ? takeEndOfStream(&relay) : nil)
     }
 
@@ -75,44 +78,42 @@ extension Worker {
         Socket.shutdownWrite(relay.fd)
         relay.flags.insert(.writeClosed)
         if relay.isFinished { return .complete }
-        armHalfClose(&relay)
+        watchHalfClose(&relay)
         return nil
     }
 
-    /// Asks for the timer that watches relays with a limit on idleness.
-    func armHalfClose(_ relay: inout Relay) {
-        guard let key = relay.key else { return }
-        let limit = configuration.halfCloseTimeout
-        guard limit.count > 0 else { return }
-        relay.deadline = now + limit
-        timers.arm(EventToken(kind: TokenKind.relay, index: key.index, generation: key.generation), at: relay.deadline)
+    /// One side of a relay has finished: from now on silence has a limit of its own.
+    func watchHalfClose(_ relay: inout Relay) {
+        relay.clock.isHalfClosed = true
+        relay.clock.lastActivity = now
+        armTimer(relay)
     }
 
-    /// A relay's timer came up: its phase is over, or it has been idle for too long, or not.
+    /// Arms the timer of a relay for whatever is due next.
+    func armTimer(_ relay: borrowing Relay) {
+        let next = relay.clock.next(configuration)
+        guard next != .distantFuture, let key = relay.key else { return }
+        timers.arm(token(relay: key), at: next)
+    }
+
+    /// Acts on a relay's timer: its phase is over, it was silent for too long, or a line is due.
     func relayTimer(_ key: Relay.Key) {
         var end: ConnectionEnd?
         relays.withElement(key) { relay in
-            guard relay.deadline <= self.now else {
-                if relay.deadline != .distantFuture {
-                    self.timers.arm(self.token(relay: key), at: relay.deadline)
+            switch relay.clock.take(self.configuration, now: self.now) {
+            case .phaseEnded:
+                switch relay.phase {
+                case .waitingForConnection: end = .timedOut(.handshake)
+                case .awaitingResponse: end = .timedOut(.response)
+                case .connecting, .established: end = .timedOut(.connect)
                 }
-                return
-            }
-            switch relay.phase {
-            case .waitingForConnection: end = .timedOut(.handshake)
-            case .awaitingResponse: end = .timedOut(.response)
-            case .connecting: end = .timedOut(.connect)
-            case .established:
-                let isHalfClosed = !relay.flags.isDisjoint(with: [.readClosed, .writeClosed])
-                let limit = isHalfClosed ? self.configuration.halfCloseTimeout : self.configuration.idleTimeout
-                guard limit.count > 0 else { return }
-                let due = relay.lastActivity + limit
-                if due <= self.now {
-                    end = isHalfClosed ? .timedOut(.halfClose) : .timedOut(.idle)
-                } else {
-                    relay.deadline = due
-                    self.timers.arm(self.token(relay: key), at: due)
-                }
+            case .silent(let afterHalfClose): end = .timedOut(afterHalfClose ? .halfClose : .idle)
+            case .line:
+                self.observer.progress(
+                    relay.details, bytesFromApplication: relay.bytesFromApplication,
+                    bytesToApplication: relay.bytesToApplication, now: self.now)
+                self.armTimer(relay)
+            case .nothing: self.armTimer(relay)
             }
         }
         if let end { finishRelay(key, end) }
@@ -126,13 +127,9 @@ extension Worker {
     /// A relay becomes established: bytes may move both ways from now on.
     func establish(_ relay: inout Relay) {
         relay.phase = .established
-        relay.deadline = .distantFuture
-        relay.lastActivity = now
+        relay.clock.establish(configuration, now: now)
         relay.details.established = now
-        if configuration.idleTimeout.count > 0, let key = relay.key {
-            relay.deadline = now + configuration.idleTimeout
-            timers.arm(token(relay: key), at: relay.deadline)
-        }
+        armTimer(relay)
         observer.opened(relay.details, now: now)
     }
 
@@ -156,6 +153,7 @@ extension Worker {
                 self.closeIfIdle(&connection, connectionKey)
             }
         }
+        relay.details.pod.release(buffered: relay.queue.count)
         relay.queue.removeAll(in: &scratch.pool)
         if !end.isOrderly { Socket.resetOnClose(relay.fd) }
         finish(relay.details, end, sent: relay.bytesFromApplication, received: relay.bytesToApplication)

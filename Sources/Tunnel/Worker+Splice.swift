@@ -26,8 +26,9 @@ extension Worker {
         }
         let clientNumber = client.rawValue
         let upstreamNumber = upstream.rawValue
-        var splice = Splice(client: client, upstream: upstream, details: details, now: now)
-        splice.deadline = now + configuration.connectTimeout
+        let splice = Splice(
+            client: client, upstream: upstream, details: details,
+            phaseEnd: now + configuration.connectTimeout, now: now)
         guard let key = splices.insert(splice) else {
             return finish(details, .refused(.memory), sent: 0, received: 0)
         }
@@ -99,12 +100,8 @@ extension Worker {
     private func connected(_ splice: inout Splice, _ key: Splice.Key) {
         splice.isConnected = true
         splice.details.established = now
-        splice.lastActivity = now
-        splice.deadline = .distantFuture
-        if configuration.idleTimeout.count > 0 {
-            splice.deadline = now + configuration.idleTimeout
-            timers.arm(spliceToken(key), at: splice.deadline)
-        }
+        splice.clock.establish(configuration, now: now)
+        armTimer(splice, key)
         observer.connectTook(now - splice.details.opened, splice.details.reporter)
         observer.opened(splice.details, now: now)
     }
@@ -125,7 +122,11 @@ extension Worker {
         let response = move(
             &splice.response, from: splice.upstream.rawValue, to: splice.client.rawValue, &splice.isClientWritable)
         if case .ended(let end) = response { return end }
-        splice.lastActivity = now
+        splice.clock.lastActivity = now
+        if !splice.clock.isHalfClosed, splice.request.isClosed || splice.response.isClosed {
+            splice.clock.isHalfClosed = true
+            armTimer(splice, key)
+        }
         switch (request, response) {
         case (.busy, _), (_, .busy): busySplices.append(key)
         default: break
@@ -198,20 +199,24 @@ extension Worker {
         }
     }
 
-    /// The timer of a splice came up.
+    private func armTimer(_ splice: borrowing Splice, _ key: Splice.Key) {
+        let next = splice.clock.next(configuration)
+        if next != .distantFuture { timers.arm(spliceToken(key), at: next) }
+    }
+
+    /// Acts on a splice's timer: the connect took too long, it was silent for too long, or a line is due.
     func spliceTimer(_ key: Splice.Key) {
         var end: ConnectionEnd?
         splices.withElement(key) { splice in
-            guard splice.isConnected else {
-                end = .timedOut(.connect)
-                return
-            }
-            guard self.configuration.idleTimeout.count > 0 else { return }
-            let due = splice.lastActivity + self.configuration.idleTimeout
-            if due <= self.now {
-                end = .timedOut(.idle)
-            } else {
-                self.timers.arm(self.spliceToken(key), at: due)
+            switch splice.clock.take(self.configuration, now: self.now) {
+            case .phaseEnded: end = .timedOut(.connect)
+            case .silent(let afterHalfClose): end = .timedOut(afterHalfClose ? .halfClose : .idle)
+            case .line:
+                let (sent, received) = splice.bytes
+                self.observer.progress(
+                    splice.details, bytesFromApplication: sent, bytesToApplication: received, now: self.now)
+                self.armTimer(splice, key)
+            case .nothing: self.armTimer(splice, key)
             }
         }
         if let end { failSplice(key, end) }
@@ -224,8 +229,7 @@ extension Worker {
             Socket.resetOnClose(splice.client.rawValue)
             Socket.resetOnClose(splice.upstream.rawValue)
         }
-        let (sent, received) = (splice.request.bytes, splice.response.bytes)
-        let isInbound = splice.details.reporter == .destination
-        finish(splice.details, end, sent: isInbound ? received : sent, received: isInbound ? sent : received)
+        let (sent, received) = splice.bytes
+        finish(splice.details, end, sent: sent, received: received)
     }
 }
