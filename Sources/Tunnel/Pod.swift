@@ -94,6 +94,9 @@ final class Pod: Sendable {
         if bytes > 0 { buffered.subtract(bytes, ordering: .relaxed) }
     }
 
+    /// Connections of the pod that are carried now.
+    var liveConnections: Int { connections.load(ordering: .relaxed) }
+
     /// Counts one connection less.
     func releaseConnection() {
         connections.subtract(1, ordering: .relaxed)

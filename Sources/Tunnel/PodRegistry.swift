@@ -22,7 +22,13 @@ final class PodRegistry {
 
     private struct Leaving {
         let member: Member
+        /// The last packets of its connections (RST, FIN) need the rules until then to find their way.
+        let earliest: MonotonicTime
         let deadline: MonotonicTime
+
+        func isOver(_ now: MonotonicTime) -> Bool {
+            deadline <= now || (earliest <= now && member.pod.liveConnections == 0)
+        }
     }
 
     private let configuration: TunnelConfiguration
@@ -78,10 +84,10 @@ final class PodRegistry {
         observer.pods(active: members.count, pending: pending.count)
     }
 
-    /// Takes away what is left of pods whose time to drain is over.
+    /// Takes away what is left of pods whose connections have ended, or whose time for that is over.
     func finishLeaving(now: MonotonicTime) {
-        for item in leaving where item.deadline <= now { removeRedirection(item.member) }
-        leaving.removeAll { $0.deadline <= now }
+        for item in leaving where item.isOver(now) { removeRedirection(item.member) }
+        leaving.removeAll { $0.isOver(now) }
     }
 
     /// Gives pods of `identities` their new contexts.
@@ -208,8 +214,8 @@ final class PodRegistry {
             }
         }
         for worker in workers { worker.post(.detach(uid: uid, drain: drain)) }
-        // The last packets of the connections (RST, FIN) still need the rules to find their way.
-        leaving.append(Leaving(member: member, deadline: now + max(drain, .milliseconds(500))))
+        let earliest = now + .milliseconds(500)
+        leaving.append(Leaving(member: member, earliest: earliest, deadline: max(earliest, now + drain)))
         observer.podLeft(member.pod)
     }
 
