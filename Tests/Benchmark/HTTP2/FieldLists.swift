@@ -30,12 +30,13 @@ struct FieldLists {
         let placed = lists.map { list in list.map { Field(name: place($0.0), value: place($0.1)) } }
         let storage = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: octets.count)
         _ = storage.initialize(from: octets)
+        guard let start = storage.baseAddress else { preconditionFailure("no octets") }
         native = placed.map { list in
             let fields = UnsafeMutableBufferPointer<nghttp2_nv>.allocate(capacity: list.count)
             for (index, field) in list.enumerated() {
                 fields[index] = nghttp2_nv(
-                    name: storage.baseAddress! + field.name.lowerBound,
-                    value: storage.baseAddress! + field.value.lowerBound,
+                    name: start + field.name.lowerBound,
+                    value: start + field.value.lowerBound,
                     namelen: field.name.count, valuelen: field.value.count, flags: 0)
             }
             return fields

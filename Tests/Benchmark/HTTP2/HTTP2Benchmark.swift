@@ -37,13 +37,9 @@ struct HTTP2Benchmark {
         } theirs: {
             for _ in 0..<20 { check(benchmark.decodeTheirs() == octets) }
         }
-        print(
-            "| size: \(title) | octets per block | \(sizeText(benchmark.encodeOurs(), benchmark)) | \(sizeText(benchmark.encodeTheirs(), benchmark)) | |"
-        )
-    }
-
-    private static func sizeText(_ octets: Int, _ benchmark: HeaderBenchmark) -> String {
-        String(octets / benchmark.lists.lists.count)
+        let count = benchmark.lists.lists.count
+        let sizes = (ours: benchmark.encodeOurs() / count, theirs: benchmark.encodeTheirs() / count)
+        print("| encoded: \(title) | octets | \(sizes.ours) | \(sizes.theirs) | |")
     }
 
     private static func compareData(frameSize: Int) {

@@ -85,7 +85,8 @@ struct HeaderBenchmark {
         nghttp2_hd_inflate_new(&inflater)
         var total = 0
         blocks.withUnsafeBufferPointer { blocks in
-            for range in bounds { total += bench_decode(inflater, blocks.baseAddress! + range.lowerBound, range.count) }
+            guard let start = blocks.baseAddress else { return }
+            for range in bounds { total += bench_decode(inflater, start + range.lowerBound, range.count) }
         }
         nghttp2_hd_inflate_del(inflater)
         return total
