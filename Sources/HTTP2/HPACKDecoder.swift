@@ -70,17 +70,14 @@ struct HPACKDecoder: ~Copyable {
         guard index > 0, index <= HPACKStaticTable.count + table.count else { throw .invalidIndex }
         let start = fields.bytes.count
         if index <= HPACKStaticTable.count {
-            let name = HPACKStaticTable.name(index).bytes
-            let value = HPACKStaticTable.value(index).bytes
-            guard fields.account(name.count + value.count, maxListSize) else { return }
-            fields.bytes.append(copying: name)
-            fields.bytes.append(copying: value)
-            fields.append(at: start, nameLength: name.count, isSensitive: false)
+            let field = HPACKStaticTable.field(index).bytes
+            guard fields.account(field.count, maxListSize) else { return }
+            fields.bytes.append(copying: field)
+            fields.append(at: start, nameLength: HPACKStaticTable.nameLength(index), isSensitive: false)
         } else {
             let entry = table.entry(index - HPACKStaticTable.count - 1)
             guard fields.account(Int(entry.nameLength + entry.valueLength), maxListSize) else { return }
-            fields.bytes.append(copying: table.name(of: entry))
-            fields.bytes.append(copying: table.value(of: entry))
+            fields.bytes.append(copying: table.field(of: entry))
             fields.append(at: start, nameLength: Int(entry.nameLength), isSensitive: false)
         }
     }
@@ -104,8 +101,7 @@ struct HPACKDecoder: ~Copyable {
         try Self.string(block, &offset, into: &fields.bytes)
         if isIndexed {
             let bytes = fields.bytes.span
-            table.insert(
-                name: bytes.extracting(start..<middle), value: bytes.extracting(middle..<bytes.count), hash: 0)
+            table.insert(field: bytes.extracting(start..<bytes.count), nameLength: middle - start)
         }
         if fields.account(fields.bytes.count - start, maxListSize) {
             fields.append(at: start, nameLength: middle - start, isSensitive: first & 0xF0 == 0x10)

@@ -14,6 +14,9 @@ struct HPACKDynamicTable: ~Copyable {
         var valueLength: UInt32
         /// Hash of name and value, for the encoder's search.
         var hash: UInt32
+        /// Numbers of the entries before this one in the encoder's chains (`HPACKSearchIndex`); 0 ends a chain.
+        var previousField: UInt32
+        var previousName: UInt32
 
         /// RFC 7541 §4.1.
         var size: Int { Int(nameLength) + Int(valueLength) + HPACKDynamicTable.entryOverhead }
@@ -29,6 +32,8 @@ struct HPACKDynamicTable: ~Copyable {
     private var ring: [Entry] = []
     private var oldest = 0
     private(set) var count = 0
+    /// Entries inserted so far; the newest has this number, the first had 1.
+    private(set) var newest: UInt32 = 0
     /// Sum of the entries' sizes.
     private(set) var size = 0
     /// The size it may have now.
@@ -57,6 +62,12 @@ struct HPACKDynamicTable: ~Copyable {
         return bytes.span.extracting(start..<(start + Int(entry.valueLength)))
     }
 
+    /// Name and value, one behind the other.
+    @_lifetime(borrow self)
+    func field(of entry: Entry) -> Span<UInt8> {
+        bytes.span.extracting(Int(entry.offset)..<Int(entry.offset + entry.nameLength + entry.valueLength))
+    }
+
     /// Changes the size limit and evicts what no longer fits (§4.3).
     mutating func setMaxSize(_ newValue: Int) {
         maxSize = newValue
@@ -72,23 +83,52 @@ struct HPACKDynamicTable: ~Copyable {
     }
 
     /// Adds an entry; one that is larger than the table only empties it (§4.4).
-    mutating func insert(name: Span<UInt8>, value: Span<UInt8>, hash: UInt32) {
-        let length = name.count + value.count
+    ///
+    /// - Returns: whether it is in the table now, with the number `newest`.
+    @discardableResult
+    mutating func insert(
+        name: Span<UInt8>, value: Span<UInt8>, hash: UInt32, previousField: UInt32 = 0, previousName: UInt32 = 0
+    ) -> Bool {
+        guard let offset = makeRoom(name.count + value.count) else { return false }
+        bytes.append(copying: name)
+        bytes.append(copying: value)
+        add(
+            Entry(
+                offset: offset, nameLength: UInt32(name.count), valueLength: UInt32(value.count), hash: hash,
+                previousField: previousField, previousName: previousName))
+        return true
+    }
+
+    /// Adds an entry whose name and value lie behind each other; for decoders, which do not search.
+    mutating func insert(field: Span<UInt8>, nameLength: Int) {
+        guard let offset = makeRoom(field.count) else { return }
+        bytes.append(copying: field)
+        add(
+            Entry(
+                offset: offset, nameLength: UInt32(nameLength), valueLength: UInt32(field.count - nameLength), hash: 0,
+                previousField: 0, previousName: 0))
+    }
+
+    /// Evicts until an entry of `length` octets fits.
+    ///
+    /// - Returns: where its octets go; nil, with an empty table, when it is larger than the table.
+    private mutating func makeRoom(_ length: Int) -> UInt32? {
         let cost = length + Self.entryOverhead
         guard cost <= maxSize else {
             evict(until: 0)
-            return
+            return nil
         }
         evict(until: maxSize - cost)
         compactIfNeeded(for: length)
-        let offset = UInt32(bytes.count)
-        bytes.append(copying: name)
-        bytes.append(copying: value)
+        return UInt32(bytes.count)
+    }
+
+    private mutating func add(_ entry: Entry) {
         if count == ring.count { growRing() }
-        ring[(oldest + count) & (ring.count - 1)] = Entry(
-            offset: offset, nameLength: UInt32(name.count), valueLength: UInt32(value.count), hash: hash)
+        ring[(oldest + count) & (ring.count - 1)] = entry
         count += 1
-        size += cost
+        size += entry.size
+        newest &+= 1
     }
 
     /// Live octets are at most `maxSize`; the array holds no more than twice as many.
@@ -116,7 +156,7 @@ struct HPACKDynamicTable: ~Copyable {
         var larger: [Entry] = []
         larger.reserveCapacity(max(8, ring.count * 2))
         for index in 0..<count { larger.append(ring[(oldest + index) & (ring.count - 1)]) }
-        let filler = Entry(offset: 0, nameLength: 0, valueLength: 0, hash: 0)
+        let filler = Entry(offset: 0, nameLength: 0, valueLength: 0, hash: 0, previousField: 0, previousName: 0)
         while larger.count < max(8, ring.count * 2) { larger.append(filler) }
         ring = larger
         oldest = 0

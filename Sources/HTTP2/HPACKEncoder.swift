@@ -6,6 +6,7 @@ internal import Bytes
 /// Encodes header blocks (RFC 7541 §6) into an `OutputBuffer`.
 struct HPACKEncoder: ~Copyable {
     private var table: HPACKDynamicTable
+    private var search = HPACKSearchIndex()
     /// What we want at most, whatever the peer allows.
     private let wanted: Int
     /// The smallest size since the last block, to be announced first (RFC 7541 §4.2); -1 when nothing is due.
@@ -39,6 +40,7 @@ struct HPACKEncoder: ~Copyable {
         let size = table.maxSize
         table.releaseMemory()
         table.setMaxSize(size)
+        search.releaseMemory()
     }
 
     /// Begins a header block: announces size changes.
@@ -60,33 +62,48 @@ struct HPACKEncoder: ~Copyable {
     mutating func encode(
         name: Span<UInt8>, value: Span<UInt8>, staticName: Int, indexing: FieldIndexing, into output: inout OutputBuffer
     ) {
-        var nameIndex = staticName == 0 ? HPACKStaticTable.find(name: name) : staticName
-        let policy = indexing == .automatic ? Self.policy(name: name, value: value) : indexing
-        if policy != .neverIndexed {
-            let full = findStatic(nameIndex, name: name, value: value)
-            if full > 0 {
-                output.append(0x80 | UInt8(full))
-                return
-            }
+        // Pseudo-header fields mostly are in the static table, others are not.
+        var nameIndex = staticName
+        let isPseudo = staticName != 0 || name.count > 0 && name[0] == UInt8(ascii: ":")
+        if isPseudo {
+            if nameIndex == 0 { nameIndex = HPACKStaticTable.find(name: name) }
+            if encodeStatic(nameIndex, value, indexing, into: &output) { return }
         }
-        // A value that takes more than half of the table would throw out what is of use.
+        let nameHash = HPACKSearchIndex.hash(name)
+        let hash = HPACKSearchIndex.hash(name: nameHash, value: HPACKSearchIndex.hash(value))
+        if indexing != .neverIndexed, let index = search.find(hash, name: name, value: value, in: table) {
+            Self.integer(HPACKStaticTable.count + 1 + index, prefix: 7, flags: 0x80, into: &output)
+            return
+        }
+        if !isPseudo {
+            nameIndex = HPACKStaticTable.find(name: name)
+            if encodeStatic(nameIndex, value, indexing, into: &output) { return }
+        }
+        let policy = indexing == .automatic ? Self.policy(name: name, value: value) : indexing
+        if nameIndex == 0, let index = search.find(nameHash: nameHash, name: name, in: table) {
+            nameIndex = HPACKStaticTable.count + 1 + index
+        }
+        // A value too large for half of the table would throw out what is of use.
         let cost = name.count + value.count + HPACKDynamicTable.entryOverhead
         guard policy == .indexed, cost <= table.maxSize / 2 else {
-            if nameIndex == 0 { nameIndex = findDynamicName(name) }
             literal(nameIndex, policy == .neverIndexed ? 0x10 : 0, prefix: 4, name: name, value: value, into: &output)
             return
         }
-        let hash = Self.hash(name, value)
-        for index in 0..<table.count {
-            let entry = table.entry(index)
-            if entry.hash == hash, table.name(of: entry).equals(name), table.value(of: entry).equals(value) {
-                Self.integer(HPACKStaticTable.count + 1 + index, prefix: 7, flags: 0x80, into: &output)
-                return
-            }
-        }
-        if nameIndex == 0 { nameIndex = findDynamicName(name) }
         literal(nameIndex, 0x40, prefix: 6, name: name, value: value, into: &output)
-        table.insert(name: name, value: value, hash: hash)
+        search.insert(hash, nameHash: nameHash, name: name, value: value, into: &table)
+    }
+
+    /// Writes the index of a static entry with this very value.
+    ///
+    /// - Returns: false, with nothing written, when there is none or the field must not be indexed.
+    private func encodeStatic(
+        _ nameIndex: Int, _ value: Span<UInt8>, _ indexing: FieldIndexing, into output: inout OutputBuffer
+    ) -> Bool {
+        guard nameIndex != 0, indexing != .neverIndexed else { return false }
+        let index = findStatic(nameIndex, value: value)
+        guard index > 0 else { return false }
+        output.append(0x80 | UInt8(index))
+        return true
     }
 
     private func literal(
@@ -98,15 +115,8 @@ struct HPACKEncoder: ~Copyable {
         Self.string(value, into: &output)
     }
 
-    private func findDynamicName(_ name: Span<UInt8>) -> Int {
-        for index in 0..<table.count where table.name(of: table.entry(index)).equals(name) {
-            return HPACKStaticTable.count + 1 + index
-        }
-        return 0
-    }
-
     /// Index of a static entry with this very value, or 0.
-    private func findStatic(_ nameIndex: Int, name: Span<UInt8>, value: Span<UInt8>) -> Int {
+    private func findStatic(_ nameIndex: Int, value: Span<UInt8>) -> Int {
         // Only these names have values in the static table (RFC 7541 appendix A).
         let last =
             switch nameIndex {
@@ -120,28 +130,6 @@ struct HPACKEncoder: ~Copyable {
         guard last > 0 else { return 0 }
         for index in nameIndex...last where value.equals(HPACKStaticTable.value(index)) { return index }
         return 0
-    }
-
-    /// Only a filter before the comparison, so it need not be good, but quick: four octets at a time.
-    private static func hash(_ name: Span<UInt8>, _ value: Span<UInt8>) -> UInt32 {
-        let hash = mix(value, mix(name, 0x9E37_79B9))
-        return UInt32(truncatingIfNeeded: hash ^ hash >> 32)
-    }
-
-    private static func mix(_ text: Span<UInt8>, _ seed: UInt64) -> UInt64 {
-        let multiplier: UInt64 = 0x9E37_79B9_7F4A_7C15
-        var hash = (seed ^ UInt64(text.count)) &* multiplier
-        var offset = 0
-        while text.count - offset >= 4 {
-            hash = (hash ^ UInt64(text.readUInt32BigEndian(at: offset))) &* multiplier
-            hash ^= hash >> 29
-            offset += 4
-        }
-        while offset < text.count {
-            hash = (hash ^ UInt64(text[offset])) &* multiplier
-            offset += 1
-        }
-        return hash
     }
 
     /// RFC 7541 §5.1.
@@ -176,7 +164,8 @@ struct HPACKEncoder: ~Copyable {
     private static func policy(name: Span<UInt8>, value: Span<UInt8>) -> FieldIndexing {
         switch name.count {
         case 3: name.equals("age") ? .notIndexed : .indexed
-        case 4: name.equals("etag") || name.equals("date") ? .notIndexed : .indexed
+        // A date changes once a second at most and is worth its place, as nghttp2 finds too.
+        case 4: name.equals("etag") ? .notIndexed : .indexed
         case 5: name.equals(":path") ? .notIndexed : .indexed
         // Short cookies can be guessed by probing (RFC 7541 §7.1.3); nghttp2 draws the line at 20 octets too.
         case 6: name.equals("cookie") && value.count < 20 ? .neverIndexed : .indexed

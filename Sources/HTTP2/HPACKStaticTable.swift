@@ -88,6 +88,84 @@ enum HPACKStaticTable {
         }
     }
 
+    /// Name and value of entry `index` (1...61), one behind the other; empty outside.
+    static func field(_ index: Int) -> StaticString {
+        switch index {
+        case 1: ":authority"
+        case 2: ":methodGET"
+        case 3: ":methodPOST"
+        case 4: ":path/"
+        case 5: ":path/index.html"
+        case 6: ":schemehttp"
+        case 7: ":schemehttps"
+        case 8: ":status200"
+        case 9: ":status204"
+        case 10: ":status206"
+        case 11: ":status304"
+        case 12: ":status400"
+        case 13: ":status404"
+        case 14: ":status500"
+        case 15: "accept-charset"
+        case 16: "accept-encodinggzip, deflate"
+        case 17: "accept-language"
+        case 18: "accept-ranges"
+        case 19: "accept"
+        case 20: "access-control-allow-origin"
+        case 21: "age"
+        case 22: "allow"
+        case 23: "authorization"
+        case 24: "cache-control"
+        case 25: "content-disposition"
+        case 26: "content-encoding"
+        case 27: "content-language"
+        case 28: "content-length"
+        case 29: "content-location"
+        case 30: "content-range"
+        case 31: "content-type"
+        case 32: "cookie"
+        case 33: "date"
+        case 34: "etag"
+        case 35: "expect"
+        case 36: "expires"
+        case 37: "from"
+        case 38: "host"
+        case 39: "if-match"
+        case 40: "if-modified-since"
+        case 41: "if-none-match"
+        case 42: "if-range"
+        case 43: "if-unmodified-since"
+        case 44: "last-modified"
+        case 45: "link"
+        case 46: "location"
+        case 47: "max-forwards"
+        case 48: "proxy-authenticate"
+        case 49: "proxy-authorization"
+        case 50: "range"
+        case 51: "referer"
+        case 52: "refresh"
+        case 53: "retry-after"
+        case 54: "server"
+        case 55: "set-cookie"
+        case 56: "strict-transport-security"
+        case 57: "transfer-encoding"
+        case 58: "user-agent"
+        case 59: "vary"
+        case 60: "via"
+        case 61: "www-authenticate"
+        default: ""
+        }
+    }
+
+    /// Octets of the name of entry `index` (1...61).
+    static func nameLength(_ index: Int) -> Int { Int(nameLengths[index]) }
+
+    private static let nameLengths: InlineArray<62, UInt8> = [
+        0, 10, 7, 7, 5, 5, 7, 7, 7, 7, 7, 7, 7, 7, 7, 14,
+        15, 15, 13, 6, 27, 3, 5, 13, 13, 19, 16, 16, 14, 16, 13, 12,
+        6, 4, 4, 6, 7, 4, 4, 8, 17, 13, 8, 19, 13, 4, 8, 12,
+        18, 19, 5, 7, 7, 11, 6, 10, 25, 17, 10, 4, 3, 16,
+    ]
+
     /// The lowest index whose name is `name`, or 0.
     static func find(name: Span<UInt8>) -> Int {
         switch name.count {

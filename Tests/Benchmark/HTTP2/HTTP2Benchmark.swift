@@ -11,6 +11,8 @@ import Glibc
 @main
 struct HTTP2Benchmark {
     private static var rounds: Int { 11 }
+    /// The first argument: only rows that begin with it.
+    private static let chosen = CommandLine.arguments.dropFirst().first ?? ""
 
     static func main() {
         print("| work | unit | ours, ns | libnghttp2 \(libraryVersion), ns | ratio |")
@@ -73,6 +75,7 @@ struct HTTP2Benchmark {
     private static func compare(
         _ work: String, _ unit: String, _ units: Int, ours: () -> Void, theirs: () -> Void
     ) {
+        guard chosen.isEmpty || work.hasPrefix(chosen) else { return }
         var best = (ours: Double.infinity, theirs: Double.infinity)
         for _ in 0..<rounds {
             best.ours = min(best.ours, time(ours))
