@@ -86,8 +86,9 @@ conformance: .build/programs/conformance-server ## every check RFC 9113 and RFC 
 	@$(call install,$(CONFORMANCE_PACKAGES))
 	$(PYTHON) -B Tests/Conformance/run.py --only "$(ONLY)" $<
 
-conformance-server: .build/programs/conformance-server ## the HTTP/2 server core, answering any request on PORT
-	$< $(or $(PORT),8080)
+conformance-server: .build/programs/conformance-server ## the HTTP/2 server core, answering any request on PORT; TLS=1
+	@$(if $(TLS),$(call install,openssl python3))
+	@exec $(if $(TLS),$(PYTHON) -B Tests/Conformance/tls_front.py $(or $(PORT),8080) $<,$< $(or $(PORT),8080))
 
 fuzz: deps-build ## fuzz each target for SECONDS (default 60); TARGETS="hpack yaml" picks
 	Tests/compile fuzz --fuzz Bytes HTTP1 HTTP2 Identity LinuxIO Mesh Manifest \

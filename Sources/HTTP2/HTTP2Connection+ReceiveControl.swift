@@ -14,7 +14,7 @@ extension HTTP2Connection {
             return try resetLocally(slot, error)
         }
         // RST_STREAM for an idle stream would be an error of ours (§6.4), so it must be the connection (§5.4.1).
-        if isIdle(frame.streamID), !isSelfDependent { throw .invalidFrameLength }
+        if isIdle(frame.streamID) { throw isSelfDependent ? .frameOnIdleStream : .invalidFrameLength }
         return nil
     }
 

@@ -174,6 +174,20 @@ def _(port):
     peer.expect_response(1)
 
 
+@check("RFC 7540 §5.3.1", "HEADERS that make a stream depend on itself are a stream error PROTOCOL_ERROR")
+def _(port):
+    peer = Peer(port)
+    peer.headers(1, request(), extra_flags=PRIORITY_FLAG, prefix=struct.pack(">IB", 1, 200))
+    peer.expect_reset(1, PROTOCOL_ERROR)
+
+
+@check("RFC 7540 §5.3.1", "PRIORITY that makes an idle stream depend on itself is an error PROTOCOL_ERROR")
+def _(port):
+    peer = Peer(port)
+    peer.send(frame(PRIORITY, 0, 1, struct.pack(">IB", 1, 200)))
+    peer.expect_goaway(PROTOCOL_ERROR)
+
+
 @check("RFC 9113 §5.4.1", "GOAWAY names the last stream that was taken, and the connection ends")
 def _(port):
     peer = Peer(port)
