@@ -12,6 +12,7 @@ from mesh.certificates import context, spiffe_id
 from mesh.command import run
 from mesh.metrics import Metrics
 from mesh.serving import echo, exchange, peer_address, receive_all, receive_line, reset
+from mesh.waiting import eventually
 from mesh.world import World
 
 
@@ -57,7 +58,7 @@ def test_closing_a_world_leaves_no_namespace_and_no_process(tmp_path):
     with World(tmp_path / "world") as world:
         pod = world.pod("client", world.node("node1", tunnel=False))
         sleeper = world.run_in(pod.netns, "sleep", "600", name="sleeper")
-        assert sleeper.pid in pod.netns.pids()
+        eventually(lambda: sleeper.pid in pod.netns.pids())
     assert sleeper.status is not None
     assert (os.listdir("/run/netns"), run("ip", "-o", "link").stdout) == before
 
