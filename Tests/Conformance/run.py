@@ -10,6 +10,7 @@ SERVER is started on a free port unless --port names a server that is there alre
 """
 
 import argparse
+import atexit
 import importlib
 import pathlib
 import subprocess
@@ -26,6 +27,8 @@ MODULES = ["framing", "streams", "frames", "messages", "compression", "hostile",
 
 def start(server):
     process = subprocess.Popen([server, "0"], stdout=subprocess.PIPE, text=True)
+    # However the run ends, also when nobody reads its output any more.
+    atexit.register(process.kill)
     line = process.stdout.readline()
     if not line.startswith("listening on "):
         sys.exit(f"the server did not start: {line!r}")
@@ -62,9 +65,6 @@ def main():
             print(f"FAIL the server ended with {process.returncode}")
             failed += 1
             process, port = start(arguments.server)
-    if process:
-        process.terminate()
-        process.wait()
     print(f"{time.monotonic() - began:.1f} s")
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)

@@ -98,6 +98,7 @@ struct HTTP2Run: ~Copyable {
             if error.blame == .local { violation = "blamed on us: \(error)" }
         }
         drain()
+        if violation == nil { violation = connection.violatedInvariant() }
     }
 
     private mutating func handle(_ event: HTTP2Event, _ bytes: Span<UInt8>) {
