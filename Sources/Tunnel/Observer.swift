@@ -146,14 +146,19 @@ final class Observer {
             case .explicitlyDenied(let policy): (policy, .deny)
             case .notAllowed, .mutualTLSRequired: (nil, .deny)
             }
-        if let policy {
-            let record = snapshot.policies.records[policy.position]
-            let labels = PolicyLabels(
-                namespace: snapshot[record.namespace], name: snapshot[record.name], decision: decision)
-            policies.cell(for: labels, now: now).count(now: now)
-        }
+        if let policy { count(policy, decision, snapshot, now: now) }
         guard !verdict.dryRun.isEmpty else { return }
+        if let trial = verdict.dryRun.deniedBy { count(trial, .dryRunDeny, snapshot, now: now) }
+        if let trial = verdict.dryRun.allowedBy { count(trial, .dryRunAllow, snapshot, now: now) }
         for report in snapshot.dryRunReports(of: verdict) { log.log(.info, .authorization, report) }
+    }
+
+    private func count(_ policy: PolicyIndex, _ decision: PolicyDecision, _ snapshot: MeshSnapshot, now: MonotonicTime)
+    {
+        let record = snapshot.policies.records[policy.position]
+        let labels = PolicyLabels(
+            namespace: snapshot[record.namespace], name: snapshot[record.name], decision: decision)
+        policies.cell(for: labels, now: now).count(now: now)
     }
 
     private func labels(_ details: ConnectionDetails, _ end: ConnectionEnd?) -> TCPLabels {

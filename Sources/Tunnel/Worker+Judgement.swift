@@ -56,9 +56,21 @@ extension Worker {
                 return .refused(details(target: local), .refused(self.rejection(.unknownWorkload)))
             }
             let details = details(target: route.destination)
-            nameParties(details, workload, service: route.service)
+            let service = route.service ?? forwardedService(connection.hbone.http2.fields, workload)
+            nameParties(details, workload, service: service)
             return authorized(details, workload)
         }
+    }
+
+    /// The service that the client says it called (`forwarded`), if the workload is behind it; for telemetry only.
+    private func forwardedService(_ fields: borrowing HTTP2Fields, _ workload: WorkloadIndex) -> ServiceIndex? {
+        let namespace = snapshot.workloads.records[workload.position].namespace
+        guard let index = fields.firstIndex(of: "forwarded"),
+            let host = Forwarded.host(parsing: fields.value(index)),
+            let service = snapshot.service(hostname: host, seenFrom: namespace),
+            snapshot.endpoint(of: service, for: workload) != nil
+        else { return nil }
+        return service
     }
 
     /// Judges a connection in plain text, which proves no identity.
