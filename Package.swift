@@ -61,7 +61,9 @@ let package = Package(
             .testTarget(
                 name: module.name + "Tests",
                 dependencies: ([module.name] + module.dependencies
-                    + (module.name == "HTTP2" ? ["AllocationCounter"] : [])).map { .init(stringLiteral: $0) },
+                    + (["HTTP1", "HTTP2"].contains(module.name) ? ["AllocationCounter"] : [])).map {
+                        .init(stringLiteral: $0)
+                    },
                 exclude: module.name == "Manifest" ? ["Fixtures"] : [],
                 swiftSettings: strict)
         } + [
