@@ -39,7 +39,7 @@ define install
 endef
 
 .PHONY: help deps deps-build deps-interop build build-debug test test-unit test-e2e demo interop \
-        conformance conformance-server fuzz bench-http2 \
+        conformance conformance-server fuzz bench-http2 bench-idle \
         fmt lint gates check clean
 
 help: ## list the targets
@@ -99,6 +99,9 @@ bench-http2: deps-build ## the HTTP/2 core and libnghttp2 on the same work
 	@$(call install,$(BENCHMARK_PACKAGES))
 	Tests/compile bench-http2 Bytes HTTP2 -- -I Tests/Benchmark/HTTP2/CNghttp2 Tests/Benchmark/HTTP2/*.swift
 	.build/programs/bench-http2
+
+bench-idle: deps build ## what an idle tunnel costs: memory, wake-ups, per connection (root)
+	$(PYTHON) -B Tests/Benchmark/idle.py
 
 fmt: ## format the Swift sources in place
 	swift format format --in-place --recursive --configuration .swift-format $(SWIFT_SOURCES)
