@@ -70,7 +70,9 @@ test-unit: build-debug ## unit and simulation tests
 	swift test --skip-build
 
 test-e2e: deps build ## real tunnels in real network namespaces (root)
-	$(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/EndToEnd $(E2E)
+	$(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/EndToEnd $(E2E) || { \
+	  echo 'test-e2e: once more, only what failed'; \
+	  $(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/EndToEnd --last-failed --last-failed-no-failures none $(E2E); }
 
 demo: deps build ## a mesh on this machine, step by step (root); KEEP=1 stays up, IP=6 runs over IPv6
 	@$(PYTHON) -B Tests/Demo/demo.py

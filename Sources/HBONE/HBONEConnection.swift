@@ -43,6 +43,8 @@ package struct HBONEConnection: ~Copyable {
     /// The peer has sent FIN: a short read does not mean that nothing is left to read.
     package var isPeerFinished = false
     private var isWritable = false
+    /// close_notify has come: nothing more will.
+    private var isEnded = false
     private var tls: TLSSession
     private var backlog = BufferQueue()
     private let descriptor: OwnedDescriptor
@@ -100,6 +102,7 @@ package struct HBONEConnection: ~Copyable {
     /// All of one read must be taken (call until `.drained` or `.plaintext` has been followed by `.drained`) before the
     /// scratch buffers go to another connection; `hasIncoming` tells.
     package mutating func receive(_ scratch: inout Scratch) throws(HBONEError) -> Received {
+        if isEnded { return .ended }
         if scratch.incomingOffset == scratch.incoming.count {
             scratch.incoming.clear()
             scratch.incomingOffset = 0
@@ -139,7 +142,9 @@ package struct HBONEConnection: ~Copyable {
         case .needsInput, .plaintextFull, .outputFull:
             return scratch.plaintext.isEmpty ? try receive(&scratch) : .plaintext
         case .closed:
-            return .ended
+            // The last frames may have come in the same read as the peer's close_notify.
+            isEnded = true
+            return scratch.plaintext.isEmpty ? .ended : .plaintext
         }
     }
 

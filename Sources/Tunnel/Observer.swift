@@ -133,6 +133,11 @@ final class Observer {
         metrics.connectTime(reporter).record(duration)
     }
 
+    /// Descriptors are there again.
+    func acceptsAgain() {
+        log.log(.info, .proxy, "accepting again")
+    }
+
     /// A handshake was completed after `duration`.
     func handshakeCompleted(_ duration: Nanoseconds, isServer: Bool) {
         metrics.handshakeTime(isServer ? .destination : .source).record(duration)

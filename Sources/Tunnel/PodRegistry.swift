@@ -84,6 +84,17 @@ final class PodRegistry {
         observer.pods(active: members.count, pending: pending.count)
     }
 
+    /// The listeners are about to close: connections that are just being made go to a successor, if one listens.
+    func prepareHandOver() {
+        for member in members.values {
+            do throws(SystemError) {
+                try own.within(member.pod) { () throws(SystemError) in _ = ListenerMigration.enable() }
+            } catch {
+                // The namespace is gone, and its connections with it.
+            }
+        }
+    }
+
     /// Takes away what is left of pods whose connections have ended, or whose time for that is over.
     func finishLeaving(now: MonotonicTime) {
         for item in leaving where item.isOver(now) { removeRedirection(item.member) }
@@ -155,10 +166,10 @@ final class PodRegistry {
             var current: UInt16 = 0
             do throws(SystemError) {
                 var listeners: [(purpose: Listener.Purpose, descriptor: CInt)] = []
-                for (purpose, port) in configuration.listeners(for: pod) {
+                for (purpose, port) in configuration.listeners {
                     current = port
                     let socket = try own.within(pod) { () throws(SystemError) in
-                        try listen(on: port, mark: configuration.mark(for: pod))
+                        try listen(on: port)
                     }
                     listeners.append((purpose, socket.relinquish()))
                 }
@@ -171,9 +182,9 @@ final class PodRegistry {
     }
 
     /// Opens a listener for both families, or for IPv4 alone where the namespace has no IPv6.
-    private func listen(on port: UInt16, mark: UInt32) throws(SystemError) -> OwnedDescriptor {
+    private func listen(on port: UInt16) throws(SystemError) -> OwnedDescriptor {
         var options = Socket.ListenOptions(address: SocketAddress(ip: IPAddress(high: 0, low: 0), port: port))
-        options.mark = mark
+        options.mark = TunnelConfiguration.packetMark
         do throws(SystemError) {
             return try Socket.listen(options)
         } catch {

@@ -8,13 +8,9 @@ internal import Routing
 
 // What follows from the configuration.
 extension TunnelConfiguration {
-    /// The mark for sockets in the pod's namespace; where nothing is redirected none is needed, nor the right to set it.
-    func mark(for pod: Pod) -> UInt32 { pod.isRedirected ? Self.packetMark : 0 }
-
-    /// The listeners of a pod.
-    func listeners(for pod: Pod) -> [(Listener.Purpose, UInt16)] {
-        guard pod.isRedirected else { return [(.inboundHBONE, hbonePort)] }
-        return [(.inboundHBONE, hbonePort), (.outbound, outboundPort), (.inboundPlaintext, inboundPlaintextPort)]
+    /// The listeners of a pod; in the tunnel's own namespace too, where whoever runs it may redirect by rules of their own.
+    var listeners: [(Listener.Purpose, UInt16)] {
+        [(.inboundHBONE, hbonePort), (.outbound, outboundPort), (.inboundPlaintext, inboundPlaintextPort)]
     }
 
     /// Ports at which a captured connection would come back to us.

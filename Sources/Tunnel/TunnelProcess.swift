@@ -136,6 +136,7 @@ package final class TunnelProcess {
     /// Rules stay in the pods: their traffic must not leave in plain text because this process ends.
     private func drain() {
         state.readiness.require("draining")
+        registry.prepareHandOver()
         let deadline = MonotonicClock.now() + configuration.drainTimeout
         for mailbox in mailboxes { mailbox.post(.drain(deadline: deadline)) }
         while running.count > 0, MonotonicClock.now() < deadline + .seconds(1) {

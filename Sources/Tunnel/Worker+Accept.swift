@@ -20,8 +20,13 @@ extension Worker {
             do {
                 guard try acceptOne(key) else { return }
             } catch {
-                observer.acceptFailed(error)
-                if error.isOutOfResources { pauseListener(key) }
+                if error.isOutOfResources {
+                    if !isOutOfDescriptors { observer.acceptFailed(error) }
+                    isOutOfDescriptors = true
+                    pauseListener(key)
+                } else {
+                    observer.acceptFailed(error)
+                }
                 return
             }
         }
@@ -37,6 +42,10 @@ extension Worker {
         }
         guard let pod, case .some(.some(let (fd, peer))) = accepted else { return false }
         let socket = OwnedDescriptor(adopting: fd)
+        if isOutOfDescriptors {
+            isOutOfDescriptors = false
+            observer.acceptsAgain()
+        }
         Socket.tune(fd, keepaliveSeconds: configuration.keepaliveSeconds)
         switch purpose {
         case .outbound: acceptOutbound(socket, pod: pod, peer: peer)

@@ -78,7 +78,7 @@ extension Worker {
 
     private func upstreamOptions(_ address: SocketAddress, _ details: ConnectionDetails) -> Socket.ConnectOptions {
         var options = Socket.ConnectOptions(destination: address)
-        options.mark = configuration.mark(for: details.pod)
+        options.mark = TunnelConfiguration.packetMark
         options.keepaliveSeconds = configuration.keepaliveSeconds
         return options
     }

@@ -54,7 +54,7 @@ extension Worker {
     private func openConnection(for relay: Relay.Key, _ next: NextHop, _ details: ConnectionDetails) {
         guard let contexts = details.pod.currentContexts() else { return finishRelay(relay, .refused(.noIdentity)) }
         var options = Socket.ConnectOptions(destination: next.poolKey.destination)
-        options.mark = configuration.mark(for: details.pod)
+        options.mark = TunnelConfiguration.packetMark
         options.keepaliveSeconds = configuration.keepaliveSeconds
         let key: TunnelConnection.Key?
         let number: CInt
@@ -173,8 +173,14 @@ extension Worker {
         connection.hbone.close(&scratch)
         for context in connection.hbone.http2.contexts {
             let relay = Relay.Key(context: context)
-            relays.withElement(relay) { $0.markStreamClosed() }
-            finishRelay(relay, .connectionFailed(error))
+            var isOver = true
+            relays.withElement(relay) { relay in
+                relay.markStreamClosed()
+                // Both sides have finished and only the application is slow: it gets what has come.
+                isOver = !relay.flags.isSuperset(of: [.endAfterQueue, .readClosed]) || relay.phase != .established
+                if !isOver { relay.connection = nil }
+            }
+            if isOver { finishRelay(relay, .connectionFailed(error)) }
         }
         for relay in connection.waiting { retry(relay, after: error) }
     }

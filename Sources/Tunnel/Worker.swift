@@ -66,6 +66,8 @@ final class Worker {
     var load: [UInt32]
     /// Pods that have left, and until when their connections may go on.
     var departures: [(pod: Pod, deadline: MonotonicTime)] = []
+    /// The last accept failed for want of descriptors; said once, not every time.
+    var isOutOfDescriptors = false
     var drainDeadline: MonotonicTime?
     var isStopped = false
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bounds that hold: descriptors, connections of one pod, time, and what a peer can make a tunnel keep."""
 
+import contextlib
 import socket
 import time
 
@@ -63,7 +64,10 @@ def test_one_pod_cannot_take_all_connections_of_the_node(world):
     server.serve(8080)
     client.node.tunnel.options = ["--max-connections-per-pod", "50"]
     world.start()
-    connections = [client.connect(server, 8080) for _ in range(80)]
+    connections = []
+    for _ in range(80):
+        with contextlib.suppress(ConnectionResetError):  # refused at once
+            connections.append(client.connect(server, 8080))
     working = [connection for connection in connections if answers(connection)]
     assert 40 <= len(working) <= 50
     exchange(other.connect(server, 8080))
