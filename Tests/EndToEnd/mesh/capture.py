@@ -6,6 +6,7 @@ import itertools
 import signal
 import socket
 import struct
+import time
 from typing import NamedTuple
 
 from .serving import plain
@@ -42,8 +43,15 @@ class Capture:
             filter, log=directory / f"capture-{number}.log")
         eventually(lambda: "listening on" in self._process.text(), message=self._process.text)
 
+    def _settled(self):
+        """Nothing more comes out of tcpdump."""
+        size = self.path.stat().st_size
+        time.sleep(0.1)  # what is on its way from the kernel through tcpdump to the file
+        return self.path.stat().st_size == size
+
     def stop(self):
         if self._process.status is None:
+            eventually(self._settled)
             self._process.signal(signal.SIGINT)
             self._process.wait()
         return self
