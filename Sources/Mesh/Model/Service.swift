@@ -72,12 +72,18 @@ package struct ServicePort: Equatable, Sendable {
     package var servicePort: UInt16
     /// The port on the workload; nil when each endpoint says (a named `targetPort`).
     package var targetPort: UInt16?
+    /// What its clients speak.
+    package var applicationProtocol: ApplicationProtocol
 
     /// Puts the parts together.
-    package init(name: String = "", servicePort: UInt16, targetPort: UInt16?) {
+    package init(
+        name: String = "", servicePort: UInt16, targetPort: UInt16?,
+        applicationProtocol: ApplicationProtocol = .undeclared
+    ) {
         self.name = name
         self.servicePort = servicePort
         self.targetPort = targetPort
+        self.applicationProtocol = applicationProtocol
     }
 }
 

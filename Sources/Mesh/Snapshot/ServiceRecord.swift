@@ -43,6 +43,8 @@ package struct ServicePortRecord: Sendable {
     package let servicePort: UInt16
     /// The port on the workload; nil when each endpoint says.
     package let targetPort: UInt16?
+    /// What its clients speak.
+    package let applicationProtocol: ApplicationProtocol
 }
 
 /// A workload behind a service.

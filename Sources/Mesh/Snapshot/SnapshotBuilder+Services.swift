@@ -120,7 +120,8 @@ extension SnapshotBuilder {
         let range = IndexRange(start: services.ports.count, count: ports.count)
         for port in ports.sorted(by: { $0.servicePort < $1.servicePort }) {
             let record = ServicePortRecord(
-                name: names.intern(port.name), servicePort: port.servicePort, targetPort: port.targetPort)
+                name: names.intern(port.name), servicePort: port.servicePort, targetPort: port.targetPort,
+                applicationProtocol: port.applicationProtocol)
             services.ports.append(record)
         }
         return range
