@@ -31,6 +31,9 @@ struct StartedParts {
         (log, observer) = try Self.makeLog(configuration, metrics)
         source = try Self.openSource(configuration)
         guard let loaded = source.folder.load() else { throw .configuration("--config: the folder could not be read") }
+        if let first = loaded.lost.first {
+            throw .policiesUnknown(directory: configuration.configDirectory, first, others: loaded.lost.count - 1)
+        }
         let seed = UInt64(truncatingIfNeeded: WallClock.now())
         certificates = CertificateKeeper(
             authority: try Self.openAuthority(configuration), validitySeconds: configuration.svidValiditySeconds,

@@ -22,6 +22,7 @@ extension Worker {
             return refuse(socket, .destination, pod: pod, peer: peer, target: nil, .refused(.handshakeLimit))
         }
         let number = socket.rawValue
+        let inserted: TunnelConnection.Key?
         do {
             let localIP = try Socket.localAddress(number).ip
             let hbone = try HBONEConnection(
@@ -31,16 +32,20 @@ extension Worker {
                 hbone: hbone, pod: pod, peerAddress: peer, poolKey: nil,
                 deadline: now + configuration.handshakeTimeout, now: now)
             connection.localIP = localIP
-            guard let key = connections.insert(connection) else {
-                pod.handshakes.subtract(1, ordering: .relaxed)
-                return
-            }
-            try poller.addEdgeTriggered(number, token: token(connection: key))
-            timers.arm(token(connection: key), at: now + configuration.handshakeTimeout)
+            inserted = connections.insert(connection)
         } catch {
-            pod.handshakes.subtract(1, ordering: .relaxed)
-            observer.handshakeFailed(pod, peer, .closedLocally, isServer: true)
+            inserted = nil
         }
+        guard let key = inserted else {
+            pod.handshakes.subtract(1, ordering: .relaxed)
+            return observer.handshakeFailed(pod, peer, .closedLocally, isServer: true)
+        }
+        do throws(SystemError) {
+            try poller.addEdgeTriggered(number, token: token(connection: key))
+        } catch {
+            return deferred.append(.closeConnection(key, .socket(errno: error.number)))
+        }
+        timers.arm(token(connection: key), at: now + configuration.handshakeTimeout)
     }
 
     /// Takes a CONNECT that came: asks whether it is for this pod and allowed, and connects to the application.
@@ -61,28 +66,36 @@ extension Worker {
             observer.closed(details, .refused(.podLimit), bytesFromApplication: 0, bytesToApplication: 0, now: now)
             return markDirty(&connection, key)
         }
+        let socket: OwnedDescriptor
         do throws(SystemError) {
-            let socket = try open(applicationOptions(details), for: pod)
-            let number = socket.rawValue
-            var relay = Relay(
-                socket: socket, phase: .connecting, flags: .isInbound, details: details,
-                phaseEnd: now + configuration.connectTimeout,
-                now: now)
-            relay.connection = key
-            relay.stream = stream
-            guard let relayKey = relays.insert(relay) else { throw SystemError.outOfMemory("relay") }
-            relays.withElement(relayKey) { relay in
-                relay.key = relayKey
-                if isEndStream { relay.flags.insert(.endAfterQueue) }
-            }
-            connection.hbone.http2.setContext(relayKey.context, for: stream)
-            try poller.addEdgeTriggered(number, token: token(relay: relayKey))
-            timers.arm(token(relay: relayKey), at: now + configuration.connectTimeout)
+            socket = try open(applicationOptions(details), for: pod)
         } catch {
             refuse(stream, 503, &connection)
             markDirty(&connection, key)
-            finish(details, .applicationFailed(errno: error.number), sent: 0, received: 0)
+            return finish(details, .applicationFailed(errno: error.number), sent: 0, received: 0)
         }
+        let number = socket.rawValue
+        var relay = Relay(
+            socket: socket, phase: .connecting, flags: .isInbound, details: details,
+            phaseEnd: now + configuration.connectTimeout,
+            now: now)
+        relay.connection = key
+        relay.stream = stream
+        if isEndStream { relay.flags.insert(.endAfterQueue) }
+        guard let relayKey = relays.insert(relay) else {
+            refuse(stream, 503, &connection)
+            markDirty(&connection, key)
+            return finish(details, .refused(.memory), sent: 0, received: 0)
+        }
+        relays.withElement(relayKey) { $0.key = relayKey }
+        connection.hbone.http2.setContext(relayKey.context, for: stream)
+        do throws(SystemError) {
+            try poller.addEdgeTriggered(number, token: token(relay: relayKey))
+        } catch {
+            // The connection is in use: the relay answers its stream and goes when the event at hand is over.
+            return deferred.append(.finishRelay(relayKey, .applicationFailed(errno: error.number)))
+        }
+        timers.arm(token(relay: relayKey), at: now + configuration.connectTimeout)
     }
 
     /// Answers a CONNECT that is not carried: the status ends our side, and nothing more is wanted from the other.

@@ -11,10 +11,12 @@ extension MachineCheck {
             var options = FolderSource.Options()
             options.translation = configuration.translation
             var source = try FolderSource(directory: configuration.configDirectory, options: options)
-            return (source.load()?.findings ?? []).map { problem in
+            guard let load = source.load() else { return [] }
+            let lost = Set(load.lost)
+            return load.findings.map { problem in
                 Finding(
                     verdict: problem.severity == .error ? .missing : .doubtful, subject: "manifest",
-                    advice: problem.description)
+                    advice: problem.description + (lost.contains(problem) ? " (`run` does not start with it)" : ""))
             }
         } catch {
             return [Finding(verdict: .missing, subject: "manifests", advice: "\(error)")]

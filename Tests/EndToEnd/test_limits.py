@@ -3,10 +3,14 @@
 """Bounds that hold: descriptors, connections of one pod, time, and what a peer can make a tunnel keep."""
 
 import contextlib
+import itertools
+import os
 import socket
 import time
 
 import pytest
+from mesh import hbone
+from mesh.faults import EpollFault
 from mesh.serving import exchange, is_open, wait_closed
 from mesh.topology import client_and_server
 from mesh.waiting import eventually
@@ -141,3 +145,50 @@ def test_idle_connections_cost_little_and_give_it_back(world):
     for connection in connections:
         connection.close()
     client.node.tunnel.wait_total(420, "istio_tcp_connections_closed_total", reporter="source")
+
+
+def descriptors(tunnel):
+    return len(os.listdir(f"/proc/{tunnel.process.pid}/fd"))
+
+
+@pytest.fixture
+def unwatchable(world):
+    """A server whose tunnel can be told to find no room in epoll, and a peer that speaks HBONE itself."""
+    client, server = client_and_server(world, start=False)
+    server.serve(8080)
+    fault = EpollFault(server.node.tunnel)
+    server.node.tunnel.options = ["--max-handshakes-per-pod", "3", "--max-connections-per-pod", "3"]
+    world.start()
+    return fault, server, lambda: hbone.dial(world.host(f"raw{next(serial)}"), server,
+                                             world.authority().issue(client.spiffe_id))
+
+
+serial = itertools.count(1)
+
+
+def test_hbone_connections_that_epoll_does_not_take_leave_nothing_behind(unwatchable):
+    fault, server, dial = unwatchable
+    tunnel = server.node.tunnel
+    before = descriptors(tunnel)
+    with fault.active():
+        for _ in range(8):
+            with pytest.raises(OSError):
+                dial()
+    tunnel.wait_total(8, "ambit_refusals_total", reporter="destination")
+    eventually(lambda: descriptors(tunnel) <= before)
+    exchange(dial().request(f"{server.ip}:8080").socket)
+
+
+def test_streams_that_epoll_does_not_take_are_answered_503_and_leave_nothing_behind(unwatchable):
+    fault, server, dial = unwatchable
+    tunnel = server.node.tunnel
+    connection = dial()
+    exchange(connection.request(f"{server.ip}:8080").socket)
+    tunnel.wait_total(1, "istio_tcp_connections_opened_total", reporter="destination")
+    before = descriptors(tunnel)
+    with fault.active():
+        assert [connection.request(f"{server.ip}:8080").status for _ in range(8)] == [503] * 8
+    eventually(lambda: descriptors(tunnel) <= before)
+    tunnel.wait_total(8, "istio_tcp_connections_failed_total", reporter="destination")
+    # The pod's limit is three: nothing of the failures counts any more, neither way.
+    assert [connection.request(f"{server.ip}:8080").status for _ in range(3)] == [200, 200, 503]

@@ -81,6 +81,37 @@ def test_a_missing_configuration_folder_ends_the_start(world, node):
     refuses(node.tunnel, ["config"])
 
 
+DENY = """apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: deny, namespace: default}
+spec: {action: DENY, rules: [{}]}
+"""
+
+
+@pytest.mark.parametrize("text,place", [
+    (DENY.replace("[{}]", "[{"), "policy.yaml:4"),
+    (DENY.replace("kind: AuthorizationPolicy\n", ""), "policy.yaml:1"),
+    (DENY.replace("namespace: default", "namespace: 7"), "policy.yaml:3: error: AuthorizationPolicy default/deny: metadata.namespace"),
+], ids=["syntax", "no-kind", "namespace"])
+def test_a_policy_unknown_at_the_start_ends_it_with_file_line_and_field(node, text, place):
+    """What nothing stands for cannot fail closed: a tunnel that never knew a policy would let in too much."""
+    (node.tunnel.folder.path / "policy.yaml").write_text(text)
+    refuses(node.tunnel, [f"{node.tunnel.folder.path}/{place}"])
+    check = node.netns.run(binary(), "check", "--config", node.tunnel.folder.path, "--node", "node1",
+                           "--ca-dir", node.tunnel.ca_directory, check=False)
+    assert check.returncode == 1
+    line, = (line for line in check.stdout.splitlines() if "policy.yaml" in line)
+    assert line.startswith("FAIL") and place in line and "`run` does not start" in line
+
+
+def test_a_policy_that_is_known_and_broken_does_not_end_the_start_but_fails_closed(world):
+    client, server = client_and_server(world, start=False)
+    server.serve(8080)
+    (world.folder.path / "policy.yaml").write_text(DENY.replace("[{}]", "1"))
+    world.start()
+    client.assert_refused(server, 8080)
+
+
 @pytest.mark.parametrize("arguments", [
     ["run", "--no-such-option"], ["run", "--config"], ["no-such-command"], ["run", "--node", "n", "surplus"]])
 def test_bad_usage_ends_with_64_and_one_line(arguments):

@@ -123,6 +123,51 @@ struct FolderSourceTests {
         #expect(pods(source.next()) == [])
     }
 
+    @Test(
+        "What may hide a policy of which nothing is known is told apart, for a start must not let in too much",
+        arguments: [
+            // A file that cannot be parsed.
+            ("kind: [", true),
+            // No kind, and no mapping at all.
+            ("apiVersion: security.istio.io/v1\nmetadata: {name: a}\n", true),
+            ("- a\n", true),
+            ("{apiVersion: v1, kind: List, items: text}", true),
+            // A policy whose namespace cannot be told.
+            ("{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: a, namespace: 1}}", true),
+            ("{apiVersion: security.istio.io/v1, kind: PeerAuthentication, metadata: text}", true),
+            // A policy that is broken elsewhere fails closed by itself.
+            (
+                "{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: a}, spec: {action: 1}}",
+                false
+            ),
+            ("{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {namespace: a}}", false),
+            // No policy.
+            ("{apiVersion: v1, kind: Pod, metadata: {name: 1}}", false),
+            ("{apiVersion: example.com/v1, kind: Thing, metadata: {name: a}}", false),
+            ("# nothing\n", false),
+        ])
+    func lost(text: String, isLost: Bool) throws {
+        let folder = try TemporaryFolder()
+        try folder.write("a.yaml", text)
+        let load = try #require(try Follower(folder.url.path).load())
+        #expect(load.lost.isEmpty == !isLost, "\(load.findings)")
+        #expect(load.findings.filter { load.lost.contains($0) } == load.lost)
+    }
+
+    @Test("A document that lost its kind or its namespace takes no policy of its file away")
+    func lostLater() throws {
+        let folder = try TemporaryFolder()
+        let policy = "{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: a, namespace: b}}"
+        try folder.write("a.yaml", policy)
+        let source = try Follower(folder.url.path)
+        #expect(source.load()?.model.authorizationPolicies.count == 1)
+        try folder.write("a.yaml", policy.replacing("namespace: b", with: "namespace: 1"))
+        let broken = try #require(source.next())
+        #expect(broken.lost.isEmpty && broken.findings.count == 1 && broken.model.authorizationPolicies.count == 1)
+        try folder.write("a.yaml", pod("a"))
+        #expect(source.next()?.model.authorizationPolicies.count == 0)
+    }
+
     @Test("A file that cannot be read is reported once, with line and column, and its last version serves")
     func lastGoodVersion() throws {
         let folder = try TemporaryFolder()

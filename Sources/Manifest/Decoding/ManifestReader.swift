@@ -11,6 +11,8 @@ package struct ManifestReader: Sendable {
         package var refused: [ObjectKey] = []
         /// What is wrong.
         package var findings: [Finding] = []
+        /// What of it is about documents that may be policies and cannot be told which: nothing stands for them.
+        package var lost: [Finding] = []
     }
 
     /// Whether objects that only waypoints read are kept as they are written.
@@ -50,6 +52,7 @@ package struct ManifestReader: Sendable {
         guard node.kind == .mapping else {
             decoder.report(
                 .error, at: node, "a document must be a Kubernetes object: a mapping with apiVersion and kind")
+            contents.lost += decoder.findings
             return
         }
         var apiVersion = impliedType?.apiVersion
@@ -60,6 +63,7 @@ package struct ManifestReader: Sendable {
             if decoder.errorCount == 0 {
                 decoder.report(.error, at: node, "the object has no apiVersion or no kind; ignored")
             }
+            contents.lost += decoder.findings
             return
         }
         if kind.hasSuffix("List"), let items = node["items"], depth < Self.listDepth {
@@ -69,6 +73,7 @@ package struct ManifestReader: Sendable {
                 isList = value.kind == .sequence
                 if !isList { decoder.reportType(value, expected: "a list") }
             }
+            if !isList { contents.lost += decoder.findings }
             for item in items.elements {
                 let implied = itemKind.isEmpty ? nil : (apiVersion: apiVersion, kind: itemKind)
                 read(item, file: file, impliedType: implied, depth: depth + 1, into: &contents)
@@ -88,7 +93,10 @@ package struct ManifestReader: Sendable {
         _ node: YAMLNode, _ kind: ObjectKind, _ decoder: inout ObjectDecoder, into contents: inout Contents
     ) {
         decoder.objectName = kind.name
-        guard let (key, metadata) = decoder.identity(of: node, kind) else { return }
+        guard let (key, metadata) = decoder.identity(of: node, kind) else {
+            if kind.failsClosed { contents.lost += decoder.findings }
+            return
+        }
         let body: ManifestObject.Body
         switch kind {
         case .namespace, .node, .serviceAccount, .secret, .configMap: body = .metadataOnly

@@ -32,6 +32,8 @@ extension ObjectDecoder {
         field("metadata", of: node) { decoder, value in
             metadata = decoder.metadata(value)
         }
+        // A policy that says nothing of its namespace is in `default`; one whose words cannot be read may be anywhere.
+        if kind.failsClosed, let written = node["metadata"], !Self.tellsNamespace(written) { return nil }
         if !Self.isName(key.name) {
             if errorCount == errorsBefore { report(.error, at: node, "the object has no metadata.name; ignored") }
             guard kind.failsClosed else { return nil }
@@ -39,6 +41,13 @@ extension ObjectDecoder {
         }
         guard Self.isName(key.namespace) || kind.isClusterScoped else { return nil }
         return (key, metadata)
+    }
+
+    private static func tellsNamespace(_ metadata: YAMLNode) -> Bool {
+        guard !metadata.isNull else { return true }
+        guard metadata.kind == .mapping else { return false }
+        guard let namespace = metadata["namespace"], !namespace.isNull else { return true }
+        return namespace.string != nil
     }
 
     private mutating func metadata(_ node: YAMLNode) -> ObjectMetadata {

@@ -41,6 +41,8 @@ package struct FolderSource: ~Copyable {
         package var findings: [Finding]
         /// What of it was not wrong at the load before: to be reported.
         package var newFindings: [Finding]
+        /// What of it hides policies of which no earlier version is known: a start without them would let in too much.
+        package var lost: [Finding]
     }
 
     private struct FileState {
@@ -48,7 +50,11 @@ package struct FolderSource: ~Copyable {
         var status: FileSystem.Status?
         /// The digest of that content.
         var digest: UInt64?
+        /// Whether some version of it could be read.
+        var isKnown = false
         var findings: [Finding] = []
+        /// The findings that hide policies of which nothing is known.
+        var lost: [Finding] = []
     }
 
     private let options: Options
@@ -125,8 +131,10 @@ package struct FolderSource: ~Copyable {
         reported = Set(findings)
         let isModelChanged = translation.model != lastModel
         if isModelChanged { lastModel = translation.model }
+        let lost = folderFindings + files.sorted { $0.key < $1.key }.flatMap(\.value.lost)
         return Load(
-            model: translation.model, isModelChanged: isModelChanged, findings: findings, newFindings: newFindings)
+            model: translation.model, isModelChanged: isModelChanged, findings: findings, newFindings: newFindings,
+            lost: lost)
     }
 
     /// Reads the files that changed.
@@ -179,9 +187,9 @@ package struct FolderSource: ~Copyable {
                 of: listing.root + "/" + file.path, limit: options.reader.limits.fileBytes + 1)
         } catch {
             let before = state.findings
-            state.findings = [
-                Finding(.error, file: file.path, text: "cannot be read (\(error)); its last version serves")
-            ]
+            let version = state.isKnown ? "its last version serves" : "nothing of it counts"
+            state.findings = [Finding(.error, file: file.path, text: "cannot be read (\(error)); \(version)")]
+            state.lost = state.isKnown ? [] : state.findings
             state.status = nil
             state.digest = nil
             files[file.path] = state
@@ -196,14 +204,18 @@ package struct FolderSource: ~Copyable {
         state.digest = digest
         do {
             let contents = try options.reader.read(octets, file: file.path)
+            state.lost = state.isKnown ? [] : contents.lost
             state.findings = contents.findings + store.replace(file: file.path, with: contents)
+            state.isKnown = true
         } catch {
             guard case .syntax(let problem, let place) = error else { return false }
+            let version = state.isKnown ? "the last version of the file serves" : "nothing of the file counts"
             state.findings = [
                 Finding(
                     .error, file: file.path, line: place.line,
-                    text: "column \(place.column): \(problem.advice); the last version of the file serves")
+                    text: "column \(place.column): \(problem.advice); \(version)")
             ]
+            state.lost = state.isKnown ? [] : state.findings
         }
         files[file.path] = state
         return true

@@ -30,6 +30,9 @@ package struct ObjectStore: Sendable {
 
     /// Puts what a file says now in the place of what it said before.
     ///
+    /// While the file holds a document that cannot be told which object it is, none of those it held before is taken for
+    /// removed: it may be the one.
+    ///
     /// - Returns: a warning for each object that stands in the file twice; the last one counts.
     package mutating func replace(file: String, with contents: ManifestReader.Contents) -> [Finding] {
         let previous = files[file] ?? [:]
@@ -43,6 +46,7 @@ package struct ObjectStore: Sendable {
             }
         }
         for key in contents.refused where objects[key] == nil { objects[key] = previous[key] }
+        if !contents.lost.isEmpty { objects.merge(previous) { now, _ in now } }
         files[file] = objects
         return findings
     }
