@@ -18,6 +18,7 @@ let strict: [SwiftSetting] = [
 /// The modules, lowest layer first: a module depends only on modules above its own line (docs/architecture.md).
 let modules: [(name: String, dependencies: [String])] = [
     ("Bytes", []),
+    ("HTTP", ["Bytes"]),
     ("Identity", ["Bytes", "COpenSSL", "CLinux"]),
     ("LinuxIO", ["Bytes", "CLinux"]),
     ("Console", ["Bytes", "LinuxIO"]),
@@ -61,7 +62,7 @@ let package = Package(
             .testTarget(
                 name: module.name + "Tests",
                 dependencies: ([module.name] + module.dependencies
-                    + (["HTTP1", "HTTP2"].contains(module.name) ? ["AllocationCounter"] : [])).map {
+                    + (["HTTP", "HTTP1", "HTTP2"].contains(module.name) ? ["AllocationCounter"] : [])).map {
                         .init(stringLiteral: $0)
                     },
                 exclude: module.name == "Manifest" ? ["Fixtures"] : [],
