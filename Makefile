@@ -18,6 +18,7 @@ DIRECTION := --explicit-target-dependency-import-check error
 BUILD_PACKAGES := libssl-dev libnftnl-dev libmnl-dev pkg-config
 TEST_PACKAGES := iproute2 nftables procps util-linux openssl curl tcpdump python3 python3-pytest python3-h2
 CONFORMANCE_PACKAGES := nghttp2-client curl python3 python3-h2
+PEER_PACKAGES := wrk nginx libnginx-mod-stream haproxy iperf3 openssl gcc libc6-dev libssl-dev python3-venv util-linux
 BENCHMARK_PACKAGES := libnghttp2-dev
 INTEROP_PACKAGES := python3-venv python3-pip
 ENVOY_VERSION := 1.40.0
@@ -25,6 +26,7 @@ ENVOY := .build/envoy/bin/envoy
 
 AMBIT_TUNNEL ?= $(CURDIR)/.build/release/ambit-tunnel
 export AMBIT_TUNNEL
+export BENCH_BIN_AMBIT_TUNNEL := $(AMBIT_TUNNEL)
 
 # Installs what is missing of $(1), and says so; silent when nothing is.
 define install
@@ -38,8 +40,8 @@ define install
 	fi
 endef
 
-.PHONY: help deps deps-build deps-interop build build-debug test test-unit test-e2e demo interop \
-        conformance conformance-server fuzz bench-http2 bench-idle \
+.PHONY: help deps deps-build deps-interop deps-bench build build-debug test test-unit test-e2e demo interop \
+        conformance conformance-server fuzz bench bench-quick bench-http2 bench-idle \
         fmt lint gates check clean
 
 help: ## list the targets
@@ -97,13 +99,23 @@ fuzz: deps-build ## fuzz each target for SECONDS (default 60); TARGETS="hpack ya
 	  -- Tests/Fuzz/Targets/*.swift Tests/Fuzz/Driver/*.swift 2>&1 | { grep -v 'Cannot export local symbol' || true; }
 	Tests/Fuzz/run $(or $(SECONDS),60) $(TARGETS)
 
+deps-bench: deps
+	@$(call install,$(PEER_PACKAGES))
+	@[[ -x Tests/Benchmarks/.venv/bin/pip ]] || Tests/Benchmarks/bench setup
+
+bench: deps-bench build ## beside Envoy, HAProxy and nginx on the same work, 20 minutes (root); BENCH="--kinds tunnel" picks
+	Tests/Benchmarks/bench run $(BENCH)
+
+bench-quick: deps-bench build ## the same in under eight minutes
+	Tests/Benchmarks/bench run --quick $(BENCH)
+
 bench-http2: deps-build ## the HTTP/2 core and libnghttp2 on the same work
 	@$(call install,$(BENCHMARK_PACKAGES))
-	Tests/compile bench-http2 Bytes HTTP2 -- -I Tests/Benchmark/HTTP2/CNghttp2 Tests/Benchmark/HTTP2/*.swift
+	Tests/compile bench-http2 Bytes HTTP2 -- -I Tests/Benchmarks/HTTP2/CNghttp2 Tests/Benchmarks/HTTP2/*.swift
 	.build/programs/bench-http2
 
 bench-idle: deps build ## what an idle tunnel costs: memory, wake-ups, per connection (root)
-	$(PYTHON) -B Tests/Benchmark/idle.py
+	$(PYTHON) -B Tests/Benchmarks/idle.py
 
 fmt: ## format the Swift sources in place
 	swift format format --in-place --recursive --configuration .swift-format $(SWIFT_SOURCES)

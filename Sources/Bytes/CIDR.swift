@@ -22,6 +22,9 @@ package struct CIDR: Hashable, Sendable {
         prefixLength = address.isIPv4 ? 32 : 128
     }
 
+    /// The address, when the block is of one address.
+    package var onlyAddress: IPAddress? { prefixLength == (network.isIPv4 ? 32 : 128) ? network : nil }
+
     /// Whether `address` lies in the block; families never match each other.
     @inlinable
     package func contains(_ address: IPAddress) -> Bool {

@@ -48,6 +48,8 @@ enum ConnectionEnd {
         case unknownWorkload
         /// Addressed to one of our own ports.
         case selfCall
+        /// No service has the name that a forward leads to, or it has no address.
+        case unknownTarget(String)
         /// The routing decision refused it; the text says why.
         case route(String, RefusalReason)
         /// The pod has as many connections as it may.
@@ -116,6 +118,7 @@ extension ConnectionEnd {
         case .deniedLate: .policyDenied
         case .refused(.unknownWorkload): .unknownSource
         case .refused(.selfCall): .loop
+        case .refused(.unknownTarget): .unknownDestination
         case .refused(.route(_, let reason)): reason
         case .refused(.podLimit): .connectionLimit
         case .refused(.handshakeLimit): .handshakeLimit
@@ -144,6 +147,8 @@ extension ConnectionEnd {
         case .deniedLate(let rule): "connection closed due to policy change: \(rule)"
         case .refused(.unknownWorkload): "unknown source workload: the pod is not in the configuration of this node"
         case .refused(.selfCall): "refused: the connection is addressed to the tunnel's own port"
+        case .refused(.unknownTarget(let name)):
+            "refused: no service with an address is called \(name); see `ambit-tunnel check --config`"
         case .refused(.route(let text, _)): text
         case .refused(.podLimit): "refused: the pod has reached its limit of connections"
         case .refused(.handshakeLimit): "refused: the pod has reached its limit of handshakes in flight"

@@ -79,14 +79,17 @@ final class ControlState: Sendable {
         }
         let any = configuration.bindAddress
         let admin = configuration.adminPort
+        var endpoints: [AdminServer.Endpoint] = []
+        if admin != 0 {
+            endpoints = [
+                AdminServer.Endpoint(.admin, SocketAddress(ip: .loopbackV4, port: admin)),
+                AdminServer.Endpoint(.admin, SocketAddress(ip: .loopbackV6, port: admin), isOptional: true),
+                AdminServer.Endpoint(.metrics, SocketAddress(ip: any, port: configuration.metricsPort)),
+                AdminServer.Endpoint(.readiness, SocketAddress(ip: any, port: configuration.readinessPort)),
+            ]
+        }
         do {
-            return try AdminServer(
-                [
-                    AdminServer.Endpoint(.admin, SocketAddress(ip: .loopbackV4, port: admin)),
-                    AdminServer.Endpoint(.admin, SocketAddress(ip: .loopbackV6, port: admin), isOptional: true),
-                    AdminServer.Endpoint(.metrics, SocketAddress(ip: any, port: configuration.metricsPort)),
-                    AdminServer.Endpoint(.readiness, SocketAddress(ip: any, port: configuration.readinessPort)),
-                ], routes)
+            return try AdminServer(endpoints, routes)
         } catch {
             throw .listen("\(error)")
         }

@@ -16,6 +16,8 @@ struct Listener: ~Copyable {
         case inboundPlaintext
         /// 15008: HBONE to the pod.
         case inboundHBONE
+        /// A local port of `ambit-tunnel forward`, by its place in the configuration.
+        case forward(Int)
     }
 
     let socket: OwnedDescriptor

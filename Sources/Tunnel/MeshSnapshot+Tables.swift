@@ -37,6 +37,10 @@ extension MeshSnapshot {
             row.namespace = self[record.namespace]
             row.name = self[record.name]
             row.hostname = self[record.hostname]
+            row.addresses = record.addresses.positions.map { position in
+                let block = services.addresses[position]
+                return block.onlyAddress?.description ?? block.description
+            }
             row.ports = record.ports.positions.map { position in
                 let port = services.ports[position]
                 return port.targetPort.map { "\(port.servicePort)->\($0)" } ?? "\(port.servicePort)"

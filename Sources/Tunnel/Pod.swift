@@ -30,6 +30,8 @@ final class Pod: Sendable {
     let network: NetworkNamespace
     /// Whether that is a namespace of the pod alone: traffic is redirected there, and the client's address is kept.
     let isRedirected: Bool
+    /// SO_MARK of our own packets there, by which rules tell them from the pod's; 0 where nobody asks and nobody may set it.
+    let packetMark: UInt32
     /// Connections of the pod that this node carries now, both directions, all workers.
     let connections = Atomic<Int>(0)
     /// HBONE handshakes with the pod that are not complete, all workers.
@@ -38,12 +40,16 @@ final class Pod: Sendable {
     private let buffered = Atomic<Int>(0)
     private let contexts = Mutex<Contexts?>(nil)
 
-    init(uid: String, name: String, identity: SPIFFEID, network: consuming NetworkNamespace, isRedirected: Bool) {
+    init(
+        uid: String, name: String, identity: SPIFFEID, network: consuming NetworkNamespace, isRedirected: Bool,
+        packetMark: UInt32 = TunnelConfiguration.packetMark
+    ) {
         self.uid = uid
         self.name = name
         self.identity = identity
         self.network = network
         self.isRedirected = isRedirected
+        self.packetMark = packetMark
     }
 
     /// The contexts to use for a new connection; nil while no certificate has been issued.

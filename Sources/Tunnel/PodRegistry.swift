@@ -39,6 +39,8 @@ final class PodRegistry {
     private let observer: ControlObserver
     private var members: [String: Member] = [:]
     private var leaving: [Leaving] = []
+    /// The pod of a machine that forwards; it is in no manifest.
+    private var forwardPod: Pod?
     /// Pods that could not be joined, with what was said about it, so that a repeated failure is logged once.
     private(set) var pending: [String: String] = [:]
 
@@ -55,7 +57,7 @@ final class PodRegistry {
     }
 
     /// Pods in the mesh.
-    var pods: [Pod] { members.values.map(\.pod) }
+    var pods: [Pod] { members.values.map(\.pod) + (forwardPod.map { [$0] } ?? []) }
 
     /// Whether something is to be tried again, or to be finished, soon.
     var isUnsettled: Bool { !pending.isEmpty || !leaving.isEmpty }
@@ -80,8 +82,29 @@ final class PodRegistry {
         for (uid, (enrollment, index)) in wanted where members[uid] == nil {
             join(uid, enrollment, index, snapshot)
         }
-        certificates.keepOnly(Set(members.values.map(\.pod.identity)))
+        certificates.keepOnly(Set(pods.map(\.identity)))
         observer.pods(active: members.count, pending: pending.count)
+    }
+
+    /// Opens the local ports of the forwards, once and before anything is served.
+    func startForwards() throws(JoinError) {
+        guard configuration.isForwarding else { return }
+        let pod = try ForwardPod.pod(configuration)
+        try issueContexts(for: pod)
+        for worker in workers {
+            var listeners: [(purpose: Listener.Purpose, descriptor: CInt)] = []
+            for (index, forward) in configuration.forwards.enumerated() {
+                do throws(SystemError) {
+                    let socket = try Socket.listen(Socket.ListenOptions(address: forward.local))
+                    listeners.append((.forward(index), socket.relinquish()))
+                } catch {
+                    for (_, descriptor) in listeners { _ = OwnedDescriptor(adopting: descriptor) }
+                    throw .listen(error, port: forward.local.port)
+                }
+            }
+            worker.post(.attach(pod, listeners))
+        }
+        forwardPod = pod
     }
 
     /// The listeners are about to close: connections that are just being made go to a successor, if one listens.
@@ -103,12 +126,20 @@ final class PodRegistry {
 
     /// Gives pods of `identities` their new contexts.
     func refreshContexts(of identities: [SPIFFEID], now: UnixTime) {
-        for member in members.values where identities.contains(member.pod.identity) {
+        for pod in pods where identities.contains(pod.identity) {
             do throws(CertificateError) {
-                member.pod.replaceContexts(try certificates.contexts(for: member.pod.identity, now: now))
+                pod.replaceContexts(try certificates.contexts(for: pod.identity, now: now))
             } catch {
-                observer.certificateFailed(member.pod.identity, "\(error)")
+                observer.certificateFailed(pod.identity, "\(error)")
             }
+        }
+    }
+
+    private func issueContexts(for pod: Pod) throws(JoinError) {
+        do throws(CertificateError) {
+            pod.replaceContexts(try certificates.contexts(for: pod.identity, now: .now()))
+        } catch {
+            throw .certificate(error)
         }
     }
 
@@ -117,11 +148,7 @@ final class PodRegistry {
         do throws(JoinError) {
             guard let identity = snapshot.identity(of: index) else { throw .noIdentity }
             let pod = try makePod(uid, name, identity, enrollment)
-            do throws(CertificateError) {
-                pod.replaceContexts(try certificates.contexts(for: identity, now: .now()))
-            } catch {
-                throw .certificate(error)
-            }
+            try issueContexts(for: pod)
             let plan = pod.isRedirected ? RedirectionPlan(options(enrollment)) : nil
             let member = Member(pod: pod, enrollment: enrollment, plan: plan)
             try openListeners(pod)
@@ -268,7 +295,7 @@ enum JoinError: Error, CustomStringConvertible {
         case .certificate(let error): "certificate: \(error)"
         case .listen(let error, let port):
             error.isAddressInUse
-                ? "port \(port) is in use in the pod; free it, or exclude the pod by istio.io/dataplane-mode: none"
+                ? "port \(port) is in use; free it, or exclude the pod by istio.io/dataplane-mode: none"
                 : "port \(port): \(error)"
         case .redirection(let error): "redirection: \(error)"
         }

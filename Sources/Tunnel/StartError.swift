@@ -16,6 +16,7 @@ package enum StartError: Error, CustomStringConvertible {
     case authority(directory: String, IdentityError)
     case system(SystemError, String)
     case listen(String)
+    case forward(String)
 
     package var description: String {
         switch self {
@@ -27,6 +28,7 @@ package enum StartError: Error, CustomStringConvertible {
         case .authority(let directory, let error): "CA in \(directory): \(error); see ca.crt and ca.key there"
         case .system(let error, let what): "\(what): \(error)"
         case .listen(let text): text
+        case .forward(let text): "--listen: \(text)"
         }
     }
 }

@@ -26,7 +26,7 @@ struct StartedParts {
     init(_ configuration: TunnelConfiguration) throws(StartError) {
         do throws(SystemError) { signals = try SignalQueue() } catch { throw .system(error, "signals") }
         DescriptorLimit.raise()
-        try Self.checkPrivileges()
+        if !configuration.isForwarding { try Self.checkPrivileges() }
         let metrics = MetricRegistry()
         (log, observer) = try Self.makeLog(configuration, metrics)
         source = try Self.openSource(configuration)
@@ -39,7 +39,7 @@ struct StartedParts {
             authority: try Self.openAuthority(configuration), validitySeconds: configuration.svidValiditySeconds,
             seed: seed)
         let own = try Self.openNetwork()
-        let snapshot = MeshSnapshot(loaded.model, generation: 1)
+        let snapshot = MeshSnapshot(configuration.completing(loaded.model), generation: 1)
         do throws(SystemError) {
             var boxes: [Mailbox<WorkerMessage>] = []
             for _ in 0..<configuration.workers { boxes.append(try Mailbox<WorkerMessage>()) }
@@ -53,6 +53,7 @@ struct StartedParts {
         registry = PodRegistry(
             configuration: configuration, own: own, redirection: try Self.openRedirection(), certificates: certificates,
             workers: mailboxes, observer: observer)
+        do throws(JoinError) { try registry.startForwards() } catch { throw .forward("\(error)") }
         observer.configurationChanged(loaded.findings, new: loaded.newFindings)
         try startWorkers(configuration, own, snapshot, metrics, seed: seed)
     }

@@ -28,6 +28,17 @@ package struct TunnelConfiguration: Sendable {
     /// Network that the pods of this node are in (`--network`); empty in a mesh with one network.
     package var network = ""
 
+    // MARK: What a machine without pods forwards
+
+    /// `--listen` of `ambit-tunnel forward` as given.
+    package var forwardTexts: [String] = []
+    /// Local ports that lead into the mesh (`ambit-tunnel forward`); with one there, no pod is captured.
+    package var forwards: [Forward] = []
+    /// Namespace whose service account the forwards act for (`--namespace`).
+    package var namespace = "default"
+    /// Service account whose identity the forwards have (`--service-account`).
+    package var serviceAccount = "default"
+
     // MARK: Ports (design §11, Istio's)
 
     /// Captured connections of the pods' applications.
@@ -36,7 +47,7 @@ package struct TunnelConfiguration: Sendable {
     package var inboundPlaintextPort: UInt16 = 15006
     /// HBONE to the pods.
     package var hbonePort: UInt16 = 15008
-    /// Admin, on loopback only.
+    /// Admin, on loopback only; 0: none of the three.
     package var adminPort: UInt16 = 15000
     /// Prometheus.
     package var metricsPort: UInt16 = 15020

@@ -103,7 +103,7 @@ package final class TunnelProcess {
         state.update(findings: loaded.findings)
         guard loaded.isModelChanged else { return }
         generation += 1
-        publish(MeshSnapshot(loaded.model, generation: generation))
+        publish(MeshSnapshot(configuration.completing(loaded.model), generation: generation))
     }
 
     private func publish(_ snapshot: MeshSnapshot) {

@@ -51,6 +51,7 @@ extension Worker {
         case .outbound: acceptOutbound(socket, pod: pod, peer: peer)
         case .inboundPlaintext: acceptPlaintext(socket, pod: pod, peer: peer)
         case .inboundHBONE: acceptHBONE(socket, pod: pod, peer: peer)
+        case .forward(let index): acceptForward(socket, configuration.forwards[index], pod: pod, peer: peer)
         }
         performDeferred()
         return true

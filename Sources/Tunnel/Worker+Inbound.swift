@@ -107,7 +107,7 @@ extension Worker {
     /// How the application is connected to: from the client's address where the pod has its own namespace.
     private func applicationOptions(_ details: ConnectionDetails) -> Socket.ConnectOptions {
         var options = Socket.ConnectOptions(destination: details.target)
-        options.mark = TunnelConfiguration.packetMark
+        options.mark = details.pod.packetMark
         options.keepaliveSeconds = configuration.keepaliveSeconds
         let isPossible = details.source.ip != details.target.ip && details.source.ip.isIPv4 == details.target.ip.isIPv4
         if details.pod.isRedirected, configuration.preservesSource, isPossible { options.source = details.source.ip }

@@ -17,6 +17,22 @@ extension Worker {
         guard let target = redirectedDestination(socket, peer: peer) else {
             return refuse(socket, .source, pod: pod, peer: peer, target: nil, .refused(.selfCall))
         }
+        carry(socket, to: target, pod: pod, peer: peer)
+    }
+
+    /// Somebody connected to a local port that leads into the mesh.
+    func acceptForward(_ socket: consuming OwnedDescriptor, _ forward: Forward, pod: Pod, peer: SocketAddress) {
+        guard let source = snapshot.workload(uid: pod.uid),
+            let target = snapshot.address(
+                of: forward.target, in: snapshot[source].namespace, clusterDomain: configuration.clusterDomain)
+        else {
+            return refuse(
+                socket, .source, pod: pod, peer: peer, target: nil, .refused(.unknownTarget(forward.targetText)))
+        }
+        carry(socket, to: target, pod: pod, peer: peer)
+    }
+
+    private func carry(_ socket: consuming OwnedDescriptor, to target: SocketAddress, pod: Pod, peer: SocketAddress) {
         guard let source = snapshot.workload(uid: pod.uid) else {
             return refuse(socket, .source, pod: pod, peer: peer, target: target, .refused(.unknownWorkload))
         }
@@ -78,7 +94,7 @@ extension Worker {
 
     private func upstreamOptions(_ address: SocketAddress, _ details: ConnectionDetails) -> Socket.ConnectOptions {
         var options = Socket.ConnectOptions(destination: address)
-        options.mark = TunnelConfiguration.packetMark
+        options.mark = details.pod.packetMark
         options.keepaliveSeconds = configuration.keepaliveSeconds
         return options
     }

@@ -54,7 +54,7 @@ extension Worker {
     private func openConnection(for relay: Relay.Key, _ next: NextHop, _ details: ConnectionDetails) {
         guard let contexts = details.pod.currentContexts() else { return finishRelay(relay, .refused(.noIdentity)) }
         var options = Socket.ConnectOptions(destination: next.poolKey.destination)
-        options.mark = TunnelConfiguration.packetMark
+        options.mark = details.pod.packetMark
         options.keepaliveSeconds = configuration.keepaliveSeconds
         let key: TunnelConnection.Key?
         let number: CInt

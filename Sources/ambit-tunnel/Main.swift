@@ -10,6 +10,7 @@ enum Main {
     private static var commands: [(name: String, summary: String, run: ([String]) throws -> ExitCode)] {
         [
             ("run", RunCommand.command.summary, RunCommand.main),
+            ("forward", ForwardCommand.command.summary, ForwardCommand.main),
             ("check", CheckCommand.command.summary, CheckCommand.main),
             ("workloads", TableCommand.workloads.command.summary, TableCommand.workloads.main),
             ("services", TableCommand.services.command.summary, TableCommand.services.main),

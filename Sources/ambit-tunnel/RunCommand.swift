@@ -70,11 +70,11 @@ enum RunCommand {
         }
     }
 
-    private static func serve(_ configuration: TunnelConfiguration) -> ExitCode {
+    static func serve(_ configuration: TunnelConfiguration, as command: String = "ambit-tunnel run") -> ExitCode {
         do throws(StartError) {
             return try TunnelProcess(configuration).run() == 0 ? .success : .failure
         } catch {
-            Terminal.complain("ambit-tunnel run", "\(error)")
+            Terminal.complain(command, "\(error)")
             return .failure
         }
     }

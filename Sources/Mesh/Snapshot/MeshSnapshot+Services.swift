@@ -43,6 +43,14 @@ extension MeshSnapshot {
         return services.best(of: claimants, for: namespace)?.service
     }
 
+    /// The first plain virtual address of a service; nil for one that has none (headless, or a block only).
+    package func firstAddress(of service: ServiceIndex) -> IPAddress? {
+        for position in self[service].addresses.positions {
+            if let address = services.addresses[position].onlyAddress { return address }
+        }
+        return nil
+    }
+
     /// The port on an endpoint for a port of its service: the endpoint's own mapping, else the service's.
     ///
     /// - Parameter endpoint: nil when the workload is no endpoint of the service.

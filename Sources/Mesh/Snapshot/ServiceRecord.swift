@@ -9,6 +9,8 @@ package struct ServiceRecord: Sendable {
     package let namespace: NameIndex
     /// The hostname, in lower case.
     package let hostname: NameIndex
+    /// Its virtual addresses as its object lists them, in `ServiceTable.addresses`.
+    package let addresses: IndexRange
     /// Its ports, ascending, in `ServiceTable.ports`.
     package let ports: IndexRange
     /// All its endpoints, in `ServiceTable.endpoints`: first those that take connections, then the others.

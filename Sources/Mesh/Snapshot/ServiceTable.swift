@@ -1,13 +1,15 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Bytes
+package import Bytes
 package import Identity
 
 /// The services and waypoints of a snapshot and the ways to find them.
 package struct ServiceTable: Sendable {
     /// The services.
     package var records: ContiguousArray<ServiceRecord> = []
+    /// Their virtual addresses.
+    package var addresses: ContiguousArray<CIDR> = []
     /// Their ports.
     package var ports: ContiguousArray<ServicePortRecord> = []
     /// Their endpoints.

@@ -59,7 +59,8 @@ extension SnapshotBuilder {
             let (waypoint, status) = waypoint(for: service, at: ServiceIndex(UInt32(position)))
             let record = ServiceRecord(
                 name: names.intern(service.name), namespace: names.intern(service.namespace),
-                hostname: names.intern(service.hostname.asciiLowercased), ports: addPorts(service.ports),
+                hostname: names.intern(service.hostname.asciiLowercased), addresses: addAddresses(service.vips),
+                ports: addPorts(service.ports),
                 endpoints: addEndpoints(endpoints.eligible + endpoints.others),
                 eligibleCount: UInt32(endpoints.eligible.count),
                 isWeighted: Set(endpoints.eligible.map { uniqueWorkloads[$0.workload.position].capacity }).count > 1,
@@ -113,6 +114,12 @@ extension SnapshotBuilder {
             services.portMappings += endpoint.ports.sorted { $0.key < $1.key }.map(PortMapping.init)
             services.endpoints.append(EndpointRecord(workload: workload, ports: ports, cumulativeCapacity: sum))
         }
+        return range
+    }
+
+    private mutating func addAddresses(_ addresses: [CIDR]) -> IndexRange {
+        let range = IndexRange(start: services.addresses.count, count: addresses.count)
+        services.addresses += addresses
         return range
     }
 
