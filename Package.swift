@@ -26,6 +26,7 @@ let modules: [(name: String, dependencies: [String])] = [
     ("Telemetry", ["Bytes", "LinuxIO", "CLinux"]),
     ("HTTP2", ["Bytes"]),
     ("HTTP1", ["Bytes"]),
+    ("GRPC", ["Bytes", "HTTP2"]),
     ("Authorization", ["Bytes", "Identity", "Mesh"]),
     ("Routing", ["Bytes", "Identity", "Mesh"]),
     ("TLS", ["Bytes", "Identity", "COpenSSL"]),

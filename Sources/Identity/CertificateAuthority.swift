@@ -102,6 +102,11 @@ package struct CertificateAuthority: Sendable {
         try builder.add(NID_ext_key_usage, "serverAuth,clientAuth")
         try builder.add(NID_authority_key_identifier, "keyid:always", issuer: signer)
         try builder.addURIName(id.description, critical: true)
-        return try [builder.sign(issuer: signer, key: key)] + certificates.filter { !$0.isSelfIssued }
+        return try sign(builder)
+    }
+
+    /// Signs what `builder` has, and puts the intermediates behind it.
+    func sign(_ builder: borrowing CertificateBuilder) throws(IdentityError) -> [Certificate] {
+        try [builder.sign(issuer: certificates[0], key: key)] + certificates.filter { !$0.isSelfIssued }
     }
 }

@@ -68,6 +68,19 @@ struct CertificateBuilder: ~Copyable {
         guard unsafe X509_add_ext(certificate, name, -1) == 1 else { throw .cryptography }
     }
 
+    /// Adds the subject alternative name, critical because the subject is empty, with the names of a server.
+    func addServerNames(_ names: [ServerName]) throws(IdentityError) {
+        let entries = names.map { name -> (kind: CInt, octets: [UInt8]) in
+            switch name {
+            case .dns(let name): (GEN_DNS, Array(name.utf8))
+            case .address(let address): (GEN_IPADD, ServerName.octets(of: address))
+            }
+        }
+        guard let name = unsafe CertificateExtensions.names(entries, critical: true) else { throw .cryptography }
+        defer { unsafe X509_EXTENSION_free(name) }
+        guard unsafe X509_add_ext(certificate, name, -1) == 1 else { throw .cryptography }
+    }
+
     /// Names the issuer (nil: the certificate itself), signs with its key, and hands the certificate over.
     func sign(issuer: Certificate?, key: PrivateKey) throws(IdentityError) -> Certificate {
         let issuerName = unsafe X509_get_subject_name(issuer?.handle ?? certificate)

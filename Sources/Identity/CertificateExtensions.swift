@@ -7,26 +7,34 @@ enum CertificateExtensions {
     /// A critical subject alternative name with one URI (X509-SVID §2; critical because the subject is empty:
     /// RFC 5280 §4.2.1.6).
     ///
+    /// - Returns: an extension the caller owns.
+    @unsafe
+    static func uriName(_ uri: String, critical: Bool = true) -> OpaquePointer? {
+        unsafe names([(GEN_URI, Array(uri.utf8))], critical: critical)
+    }
+
+    /// A subject alternative name of these entries, by OpenSSL's `GEN_*`: URI, DNS name or address.
+    ///
     /// Built from parts, never from text that OpenSSL would parse.
     ///
     /// - Returns: an extension the caller owns.
     @unsafe
-    static func uriName(_ uri: String, critical: Bool = true) -> OpaquePointer? {
+    static func names(_ entries: [(kind: CInt, octets: [UInt8])], critical: Bool) -> OpaquePointer? {
         guard let names = unsafe COpenSSL_GENERAL_NAMES_new() else { return nil }
         defer { unsafe GENERAL_NAMES_free(names) }
-        guard let name = unsafe GENERAL_NAME_new() else { return nil }
-        guard unsafe COpenSSL_sk_GENERAL_NAME_push(names, name) > 0 else {
-            unsafe GENERAL_NAME_free(name)
-            return nil
+        for entry in entries {
+            guard let name = unsafe GENERAL_NAME_new() else { return nil }
+            guard unsafe COpenSSL_sk_GENERAL_NAME_push(names, name) > 0 else {
+                unsafe GENERAL_NAME_free(name)
+                return nil
+            }
+            let made = unsafe entry.kind == GEN_IPADD ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new()
+            guard let text = unsafe made else { return nil }
+            // Safety: ASN1_STRING_set copies the octets; the name then owns the string, the names own the name.
+            let isSet = unsafe ASN1_STRING_set(text, entry.octets, CInt(clamping: entry.octets.count))
+            unsafe GENERAL_NAME_set0_value(name, entry.kind, text)
+            guard isSet == 1 else { return nil }
         }
-        guard let text = unsafe ASN1_IA5STRING_new() else { return nil }
-        var octets = uri
-        // Safety: ASN1_STRING_set copies the octets; the name then owns the string, the names own the name.
-        let isSet = octets.withUTF8 { utf8 in
-            unsafe ASN1_STRING_set(text, utf8.baseAddress, CInt(clamping: utf8.count))
-        }
-        unsafe GENERAL_NAME_set0_value(name, GEN_URI, text)
-        guard isSet == 1 else { return nil }
         return unsafe X509V3_EXT_i2d(NID_subject_alt_name, critical ? 1 : 0, UnsafeMutableRawPointer(names))
     }
 

@@ -16,8 +16,7 @@ func verifyPeer(_ store: OpaquePointer?, _ argument: UnsafeMutableRawPointer?) -
     let chainError = unsafe X509_STORE_CTX_get_error(store)
     do throws(TLSError) {
         guard chainVerifies else { throw unsafe TLSError(verificationError: chainError, leaf: leaf) }
-        let facts = unsafe CertificateFacts(reading: leaf)
-        try unsafe state.pointee.checkPeer(facts)
+        try unsafe state.pointee.checkPeer(CertificateFacts(reading: leaf))
         // Before the handshake ends, so that a peer without h2 learns of it by an alert.
         guard unsafe ALPN.isNegotiated(OpaquePointer(raw)) else { throw .noApplicationProtocol }
         // A ticket remembers the leaf only: a peer whose intermediates could be revoked gets none.
@@ -53,7 +52,10 @@ private func judgeRevocation(_ verifies: CInt, _ store: OpaquePointer?) -> CInt 
 
 extension SessionState {
     /// Checks the leaf of a verified chain and whom it names; keeps the identity in `presented`.
+    ///
+    /// Does nothing for a server that is known by its name, which verification has compared.
     mutating func checkPeer(_ facts: CertificateFacts) throws(TLSError) {
+        guard case .members(let trustDomain) = context.peers else { return }
         if case .unavailable = context.revocation { throw .revocationUnknown }
         let id: SPIFFEID
         do throws(SVIDError) {
@@ -62,7 +64,7 @@ extension SessionState {
             throw .peerNotSVID(error)
         }
         presented = id
-        guard id.trustDomain == context.trustDomain else { throw .otherTrustDomain }
+        guard id.trustDomain == trustDomain else { throw .otherTrustDomain }
         guard expectation.accepts(id) else { throw .unexpectedIdentity }
     }
 }
@@ -83,6 +85,7 @@ extension TLSError {
             X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
             X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, X509_V_ERR_CERT_UNTRUSTED, X509_V_ERR_CERT_SIGNATURE_FAILURE:
             self = .unknownAuthority
+        case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH: self = .unexpectedServerName
         case X509_V_ERR_INVALID_PURPOSE, X509_V_ERR_INVALID_CA, X509_V_ERR_PATH_LENGTH_EXCEEDED,
             X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
             self = .certificateUsage

@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
+internal import Bytes
 internal import COpenSSL
 package import Identity
 
@@ -17,17 +18,23 @@ package import Identity
 package final class TLSContext: @unchecked Sendable {
     /// Which side the sessions play.
     package let role: TLSRole
-    /// What the sessions prove themselves with.
-    package let svid: X509SVID
-    /// Whom the sessions trust.
-    package let bundle: TrustBundle
-    /// The trust domain that `bundle` speaks for; peers of others are refused.
-    package let trustDomain: TrustDomain
+    /// Who the peers of the sessions are.
+    let peers: Peers
     let revocation: RevocationPolicy
     let usesOwnRecordLayer: Bool
     let allowsResumption: Bool
     let resumption = ResumptionCache()
     let handle: OpaquePointer
+
+    /// Who is on the other side, and how it proves that.
+    enum Peers: Sendable {
+        /// A member of the mesh, by an X.509-SVID of this trust domain, for which the bundle speaks.
+        case members(TrustDomain)
+        /// A client that shows no certificate: TLS does not tell who it is.
+        case anonymous
+        /// A server of this name.
+        case server(ServerName)
+    }
 
     /// The deepest chain accepted: intermediates between a leaf and its root.
     static let maximumChainDepth: CInt = 6
@@ -36,12 +43,44 @@ package final class TLSContext: @unchecked Sendable {
     /// How long a ticket may be used, in seconds; RFC 8446 §4.6.1 allows seven days.
     static let ticketLifetime = 3_600
 
-    /// Makes a context.
+    /// Makes a context for sessions between members of the mesh.
     ///
     /// - Throws: `.configuration` when OpenSSL refuses the certificate, the key or a setting; `.internalFailure`.
-    package init(
+    package convenience init(
         role: TLSRole, svid: X509SVID, bundle: TrustBundle, trustDomain: TrustDomain,
         revocation: RevocationPolicy = .unchecked, options: TLSOptions = TLSOptions()
+    ) throws(TLSError) {
+        try self.init(
+            role, .members(trustDomain), chain: svid.chain, key: svid.privateKey, authorities: bundle.authorities,
+            revocation, options)
+    }
+
+    /// Makes a context for a server whose clients show no certificate, such as the CA service, which knows its clients
+    /// by their tokens.
+    ///
+    /// - Throws: as `init(role:svid:bundle:trustDomain:revocation:options:)`.
+    package convenience init(
+        serving chain: [Certificate], key: PrivateKey, options: TLSOptions = TLSOptions()
+    ) throws(TLSError) {
+        var options = options
+        options.allowsResumption = false
+        try self.init(.server, .anonymous, chain: chain, key: key, authorities: [], .unchecked, options)
+    }
+
+    /// Makes a context for a client that shows no certificate to a server called `name`, certified by `authorities`.
+    ///
+    /// - Throws: as `init(role:svid:bundle:trustDomain:revocation:options:)`.
+    package convenience init(
+        server name: ServerName, authorities: [Certificate], options: TLSOptions = TLSOptions()
+    ) throws(TLSError) {
+        var options = options
+        options.allowsResumption = false
+        try self.init(.client, .server(name), chain: [], key: nil, authorities: authorities, .unchecked, options)
+    }
+
+    private init(
+        _ role: TLSRole, _ peers: Peers, chain: [Certificate], key: PrivateKey?, authorities: [Certificate],
+        _ revocation: RevocationPolicy, _ options: TLSOptions
     ) throws(TLSError) {
         ERR_clear_error()
         defer { ERR_clear_error() }
@@ -49,15 +88,14 @@ package final class TLSContext: @unchecked Sendable {
         guard let made = unsafe SSL_CTX_new(method) else { throw .internalFailure }
         unsafe handle = made
         self.role = role
-        self.svid = svid
-        self.bundle = bundle
-        self.trustDomain = trustDomain
+        self.peers = peers
         self.revocation = revocation
         usesOwnRecordLayer = options.usesOwnRecordLayer
         allowsResumption = options.allowsResumption
         try configureProtocol(options)
-        try configureIdentity()
-        try configureVerification()
+        try configureIdentity(chain, key)
+        try configureVerification(authorities)
+        try bindSessions(chain + authorities)
     }
 
     deinit {
@@ -105,26 +143,27 @@ package final class TLSContext: @unchecked Sendable {
         }
     }
 
-    private func configureIdentity() throws(TLSError) {
+    private func configureIdentity(_ chain: [Certificate], _ key: PrivateKey?) throws(TLSError) {
+        guard let leaf = chain.first, let key else { return }
         // Safety: OpenSSL takes references of its own to certificates and key.
-        guard unsafe SSL_CTX_use_certificate(handle, svid.leaf.handle) == 1,
-            unsafe SSL_CTX_use_PrivateKey(handle, svid.privateKey.handle) == 1
+        guard unsafe SSL_CTX_use_certificate(handle, leaf.handle) == 1,
+            unsafe SSL_CTX_use_PrivateKey(handle, key.handle) == 1
         else { throw .configuration }
-        for certificate in svid.chain.dropFirst() {
+        for certificate in chain.dropFirst() {
             guard unsafe COpenSSL_SSL_CTX_add1_chain_cert(handle, certificate.handle) == 1 else {
                 throw .configuration
             }
         }
-        let binding = try sessionBinding()
-        guard unsafe SSL_CTX_set_session_id_context(handle, binding, UInt32(binding.count)) == 1 else {
-            throw .configuration
-        }
     }
 
-    private func configureVerification() throws(TLSError) {
+    private func configureVerification(_ authorities: [Certificate]) throws(TLSError) {
+        if case .anonymous = peers {
+            unsafe SSL_CTX_set_verify(handle, SSL_VERIFY_NONE, nil)
+            return
+        }
         guard let store = unsafe SSL_CTX_get_cert_store(handle), let parameters = unsafe SSL_CTX_get0_param(handle)
         else { throw .internalFailure }
-        for authority in bundle.authorities {
+        for authority in authorities {
             guard unsafe X509_STORE_add_cert(store, authority.handle) == 1 else { throw .configuration }
         }
         // An intermediate in the bundle is an anchor as good as a root.
@@ -137,25 +176,34 @@ package final class TLSContext: @unchecked Sendable {
         }
         unsafe X509_VERIFY_PARAM_set_flags(parameters, UInt(flags))
         unsafe X509_VERIFY_PARAM_set_depth(parameters, Self.maximumChainDepth)
+        if case .server(let name) = peers {
+            // Safety: the text is copied. Partial wildcards and common names are for no certificate of our century.
+            unsafe X509_VERIFY_PARAM_set_hostflags(
+                parameters, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT))
+            let isSet =
+                switch name {
+                case .dns(let text): unsafe X509_VERIFY_PARAM_set1_host(parameters, text, text.utf8.count)
+                case .address(let address): unsafe X509_VERIFY_PARAM_set1_ip_asc(parameters, address.description)
+                }
+            guard isSet == 1 else { throw .configuration }
+        }
         unsafe SSL_CTX_set_verify(handle, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
         unsafe SSL_CTX_set_cert_verify_callback(handle, verifyPeer, nil)
     }
 
-    /// 32 octets that differ whenever role, certificates or bundle differ.
-    private func sessionBinding() throws(TLSError) -> [UInt8] {
+    /// Binds tickets to 32 octets that differ whenever role, certificates or bundle differ.
+    private func bindSessions(_ certificates: [Certificate]) throws(TLSError) {
         var text: [UInt8] = [role == .server ? 1 : 2]
         do throws(IdentityError) {
-            for certificate in svid.chain { text += try certificate.der() }
-            for authority in bundle.authorities { text += try authority.der() }
+            for certificate in certificates { text += try certificate.der() }
         } catch {
             throw .internalFailure
         }
         var digest = [UInt8](repeating: 0, count: 32)
         var length: UInt32 = 0
-        guard unsafe EVP_Digest(text, text.count, &digest, &length, EVP_sha256(), nil) == 1, length == 32 else {
-            throw .internalFailure
-        }
-        return digest
+        guard unsafe EVP_Digest(text, text.count, &digest, &length, EVP_sha256(), nil) == 1, length == 32,
+            unsafe SSL_CTX_set_session_id_context(handle, digest, UInt32(digest.count)) == 1
+        else { throw .internalFailure }
     }
 }
 

@@ -26,6 +26,8 @@ package enum TLSError: Error, Hashable, Sendable, CustomStringConvertible {
     case otherTrustDomain
     /// The peer is a workload of our trust domain, but not the one that this connection is for.
     case unexpectedIdentity
+    /// The server's certificate is for another name than the one that was called.
+    case unexpectedServerName
     /// The peer speaks no TLS version that we do.
     case protocolVersion
     /// The peer did not offer, or did not choose, ALPN `h2`.
@@ -60,6 +62,7 @@ package enum TLSError: Error, Hashable, Sendable, CustomStringConvertible {
         case .peerNotSVID(let reason): "peer's certificate is no SVID: \(reason)"
         case .otherTrustDomain: "peer's identity is in another trust domain"
         case .unexpectedIdentity: "peer's identity is not the one expected of this destination"
+        case .unexpectedServerName: "server's certificate is for another name than the one that was called"
         case .protocolVersion: "peer does not speak TLS 1.3"
         case .noApplicationProtocol: "peer does not speak HTTP/2 (no ALPN h2)"
         case .noCommonAlgorithm: "peer has no cipher suite or key-exchange group in common with us"

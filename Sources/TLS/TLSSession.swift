@@ -43,7 +43,7 @@ package struct TLSSession: ~Copyable {
     private var hasFailed = false
     private var hasSentClose = false
     private var staysWithOpenSSL = false
-    /// Who the peer is, from the end of the handshake on.
+    /// Which member of the mesh the peer is, from the end of the handshake on; nil for others.
     package private(set) var peer: PeerIdentity?
     /// Whether the session was resumed by a ticket (RFC 8446 §2.2) instead of certificates; false before it is known.
     package private(set) var wasResumed = false
@@ -75,6 +75,10 @@ package struct TLSSession: ~Copyable {
         switch context.role {
         case .client:
             unsafe SSL_set_connect_state(made)
+            if case .server(.dns(let name)) = context.peers {
+                // Safety: the name is copied. Without memory the server merely is not told which name is meant.
+                _ = unsafe COpenSSL_SSL_set_server_name(made, name)
+            }
             if let destination, context.allowsResumption {
                 let key = ResumptionCache.Key(destination: destination, expectation: expectation)
                 unsafe state.pointee.resumptionKey = key
@@ -273,7 +277,8 @@ package struct TLSSession: ~Copyable {
             return "\(error): it is \(presented), expected "
                 + (expected.isEmpty ? "nobody" : expected.map(\.description).joined(separator: " or "))
         case (.otherTrustDomain, _):
-            return "\(error): it is \(presented), ours is \(unsafe state.pointee.context.trustDomain)"
+            guard case .members(let ours) = unsafe state.pointee.context.peers else { return error.description }
+            return "\(error): it is \(presented), ours is \(ours)"
         default:
             return error.description
         }
@@ -301,6 +306,7 @@ package struct TLSSession: ~Copyable {
 
     private mutating func completeHandshake(_ ssl: OpaquePointer) throws(TLSError) {
         guard unsafe ALPN.isNegotiated(ssl) else { throw .noApplicationProtocol }
+        guard case .members = unsafe state.pointee.context.peers else { return unsafe endHandshake(ssl) }
         // Safety: OpenSSL gives a reference of our own, which Certificate takes over.
         guard let handle = unsafe SSL_get1_peer_certificate(ssl) else { throw .noPeerCertificate }
         let certificate = unsafe Certificate(adopting: handle)
@@ -313,6 +319,10 @@ package struct TLSSession: ~Copyable {
             unsafe state.pointee.path = [certificate.key] + Self.intermediates(ssl)
         }
         peer = unsafe PeerIdentity(id: id, path: state.pointee.path, notAfter: certificate.notAfter)
+        unsafe endHandshake(ssl)
+    }
+
+    private mutating func endHandshake(_ ssl: OpaquePointer) {
         unsafe takeNames(ssl)
         unsafe state.pointee.recordsRead = 0
         unsafe state.pointee.recordsWritten =

@@ -193,7 +193,7 @@ extension TLSError {
             .certificateUsage, .certificateRejected, .peerNotSVID, .otherTrustDomain:
             .certificateRejected
         case .certificateRevoked: .certificateRevoked
-        case .unexpectedIdentity: .identityMismatch
+        case .unexpectedIdentity, .unexpectedServerName: .identityMismatch
         case .protocolVersion, .noApplicationProtocol, .noCommonAlgorithm, .notTLS, .protocolViolation,
             .handshakeTooLarge, .alert, .configuration, .internalFailure, .closed:
             .handshakeFailed
