@@ -18,6 +18,17 @@ package struct InboundRoute: Equatable, Sendable {
     package let destination: SocketAddress
     /// The service that the peer addressed, as far as known.
     package let service: ServiceIndex?
+    /// What a PROXY header before the payload names as the destination; nil when none is to be written.
+    ///
+    /// A proxy that takes such headers is connected to on the pod's loopback (ztunnel's `LOCALHOST_APP_TUNNEL`), so that nobody
+    /// else can reach it with headers of their own.
+    package let announced: SocketAddress?
+
+    package init(destination: SocketAddress, service: ServiceIndex?, announced: SocketAddress? = nil) {
+        self.destination = destination
+        self.service = service
+        self.announced = announced
+    }
 }
 
 /// Why an inbound connection is refused.

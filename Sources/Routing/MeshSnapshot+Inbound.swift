@@ -21,6 +21,9 @@ extension MeshSnapshot {
     ) -> InboundDecision {
         guard let authority else { return .reject(.malformedAuthority) }
         guard let workload else { return .reject(.unknownWorkload) }
+        if let tunnel = self[workload].applicationTunnel {
+            return decide(tunnel, of: workload, at: localAddress, authority, illegalPorts)
+        }
         switch authority {
         case .address(let address):
             var route = InboundRoute(destination: address, service: nil)
@@ -42,6 +45,46 @@ extension MeshSnapshot {
             let destination = SocketAddress(ip: localAddress, port: target)
             return .accept(InboundRoute(destination: destination, service: service))
         }
+    }
+
+    /// A request for a proxy of which the tunnel ends HBONE: whatever it is for, the proxy is asked.
+    private func decide(
+        _ tunnel: ApplicationTunnel, of workload: WorkloadIndex, at localAddress: IPAddress, _ authority: Authority,
+        _ illegalPorts: IllegalPorts
+    ) -> InboundDecision {
+        let asked: SocketAddress
+        var service: ServiceIndex?
+        var resolved: UInt16
+        switch authority {
+        case .address(let address):
+            asked = address
+            service = served(by: workload, at: address.ip)?.service
+            resolved = address.port
+        case .host(let name, let port):
+            guard let named = self.service(hostname: name, seenFrom: self[workload].namespace) else {
+                return .reject(.unknownHost)
+            }
+            service = named
+            asked = SocketAddress(ip: virtualAddress(of: named, near: localAddress) ?? localAddress, port: port)
+            resolved = targetPort(of: port, service: named, endpoint: endpoint(of: named, for: workload)) ?? port
+        }
+        if let port = tunnel.port { resolved = port }
+        if illegalPorts.contains(resolved) { return .reject(.selfCall) }
+        return .accept(
+            InboundRoute(
+                destination: SocketAddress(ip: localAddress, port: resolved), service: service,
+                announced: tunnel.preamble == .proxy ? asked : nil))
+    }
+
+    /// A virtual address of a service, of the family of `other` if it has one.
+    private func virtualAddress(of service: ServiceIndex, near other: IPAddress) -> IPAddress? {
+        var result: IPAddress?
+        for position in self[service].addresses.positions {
+            let address = services.addresses[position].network
+            if address.isIPv4 == other.isIPv4 { return address }
+            if result == nil { result = address }
+        }
+        return result
     }
 
     /// Decides where captured plaintext that arrived for a pod goes: where it was sent, unless that is the tunnel.

@@ -21,6 +21,8 @@ final class ConnectionDetails {
     let target: SocketAddress
     /// The TCP connection's other end as the log shows it: for HBONE the peer's 15008.
     var transport: SocketAddress
+    /// What is written to the application before the payload (PROXY protocol); nil: nothing.
+    var preamble: [UInt8]?
     /// The authority of the CONNECT; nil on plain TCP.
     var authority: String?
     /// Outbound by HBONE: where it goes.

@@ -104,12 +104,17 @@ extension Worker {
         connection.hbone.http2.reset(stream, .noError)
     }
 
-    /// How the application is connected to: from the client's address where the pod has its own namespace.
+    /// How the application is connected to: from the client's address where the pod has its own namespace; a proxy that takes
+    /// PROXY headers is on the loopback.
     private func applicationOptions(_ details: ConnectionDetails) -> Socket.ConnectOptions {
-        var options = Socket.ConnectOptions(destination: details.target)
+        var destination = details.target
+        if details.preamble != nil { destination.ip = destination.ip.isIPv4 ? .loopbackV4 : .loopbackV6 }
+        var options = Socket.ConnectOptions(destination: destination)
         options.mark = details.pod.packetMark
         options.keepaliveSeconds = configuration.keepaliveSeconds
-        let isPossible = details.source.ip != details.target.ip && details.source.ip.isIPv4 == details.target.ip.isIPv4
+        let isPossible =
+            details.source.ip != destination.ip && details.source.ip.isIPv4 == destination.ip.isIPv4
+            && !destination.ip.isLoopback
         if details.pod.isRedirected, configuration.preservesSource, isPossible { options.source = details.source.ip }
         return options
     }
@@ -125,6 +130,13 @@ extension Worker {
             guard number == 0 else {
                 end = .applicationFailed(errno: number)
                 return
+            }
+            if let preamble = relay.details.preamble {
+                // A new socket takes 4 KiB at least: the header goes as a whole or not at all.
+                guard case .bytes(preamble.count) = Socket.write(relay.fd, preamble.span) else {
+                    end = .refused(.memory)
+                    return
+                }
             }
             stream = relay.stream
             self.observer.connectTook(self.now - relay.details.opened, .destination)

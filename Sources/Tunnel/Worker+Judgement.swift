@@ -58,6 +58,10 @@ extension Worker {
             let details = details(target: route.destination)
             let service = route.service ?? forwardedService(connection.hbone.http2.fields, workload)
             nameParties(details, workload, service: service)
+            if let announced = route.announced {
+                details.preamble = ProxyHeader.encode(
+                    source: connection.peerAddress, destination: announced, identity: details.peerIdentity)
+            }
             return authorized(details, workload)
         }
     }

@@ -144,10 +144,6 @@ def test_a_waypoint_bound_later_takes_new_connections(each_family):
 # "Sandwich": the tunnel of the waypoint's node terminates HBONE for a proxy that does not speak it.
 
 
-#: Known and missing: the annotation is not in the model. Strict: the day it works, this mark has to go.
-NOT_YET = pytest.mark.xfail(strict=True, reason="ambient.istio.io/waypoint-inbound-binding is not served yet")
-
-
 def sandwich(world, binding):
     """A waypoint captured by the tunnel of its node; its proxy listens on the bound port."""
     client, server = client_and_server(world, start=False)
@@ -160,7 +156,6 @@ def sandwich(world, binding):
     return client, proxy, service
 
 
-@NOT_YET
 def test_sandwich_waypoint_plain(each_family):
     client, proxy, service = sandwich(each_family, "NONE/15088")
     proxy.serve(15088, say("sandwich"))
@@ -168,7 +163,6 @@ def test_sandwich_waypoint_plain(each_family):
     assert ask(client, service, 80) == "sandwich"
 
 
-@NOT_YET
 def test_sandwich_waypoint_proxy_protocol(each_family):
     client, proxy, service = sandwich(each_family, "PROXY/15088")
     headers = []
@@ -201,7 +195,6 @@ def read_proxy_header(connection):
     return source, destination, port, extensions
 
 
-@NOT_YET
 def test_a_sandwich_exchange_carries_on_after_the_header(each_family):
     client, proxy, service = sandwich(each_family, "PROXY/15088")
 

@@ -247,6 +247,42 @@ struct ServiceTests {
         #expect(outcome.findings.count == 1 && outcome.findings[0].contains("no waypoint other/x with an address"))
     }
 
+    @Test("A Gateway that asks the tunnel to end HBONE is a waypoint of any class; its pods are bound, others not")
+    func inboundBinding() throws {
+        let gateway = """
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: GatewayClass
+            metadata: {name: bound, annotations: {ambient.istio.io/waypoint-inbound-binding: NONE/15088}}
+            ---
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: Gateway
+            metadata: {name: w, annotations: {ambient.istio.io/waypoint-inbound-binding: PROXY}}
+            spec: {gatewayClassName: istio, listeners: [{name: proxy, port: 15088, protocol: HTTP}]}
+            status: {addresses: [{type: IPAddress, value: 10.96.0.9}]}
+            ---
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: Gateway
+            metadata: {name: v}
+            spec: {gatewayClassName: bound}
+            status: {addresses: [{type: IPAddress, value: 10.96.0.8}]}
+            ---
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: Gateway
+            metadata: {name: u, annotations: {ambient.istio.io/waypoint-inbound-binding: HTTP}}
+            spec: {gatewayClassName: istio}
+            status: {addresses: [{type: IPAddress, value: 10.96.0.7}]}
+            """
+        let label = "gateway.networking.k8s.io/gateway-name"
+        let outcome = try translated(
+            gateway, pod("p", labels: "{\(label): w}"), pod("q", labels: "{\(label): v}"),
+            pod("r", labels: "{\(label): u}"), pod("s"))
+        #expect(outcome.model.waypoints.map { "\($0.name):\($0.hbonePort)" } == ["v:15008", "w:15008"])
+        #expect(outcome.workload("p")?.applicationTunnel == ApplicationTunnel(preamble: .proxy, port: nil))
+        #expect(outcome.workload("q")?.applicationTunnel == ApplicationTunnel(preamble: .none, port: 15088))
+        #expect(outcome.workload("r")?.applicationTunnel == nil && outcome.workload("s")?.applicationTunnel == nil)
+        #expect(outcome.findings.count { $0.contains("must be NONE or PROXY") } == 1)
+    }
+
     @Test("A waypoint's hostname is preferred when its Service is known")
     func waypointHostname() throws {
         let outcome = try translated(

@@ -98,6 +98,47 @@ import Testing
         }
     }
 
+    static let sandwichRows: [(tunnel: String, authority: String, result: String)] = [
+        // The port is overridden, whatever was asked for; NONE announces nothing.
+        ("NONE/15088", "10.1.0.4:80", "10.0.0.6:15088"),
+        ("NONE", "10.1.0.4:80", "10.0.0.6:80"),
+        ("PROXY/15088", "10.1.0.4:80", "10.0.0.6:15088 for 10.1.0.4:80"),
+        ("PROXY", "10.0.0.5:81", "10.0.0.6:81 for 10.0.0.5:81"),
+        // The proxy judges what it is asked for, also what it is no waypoint of.
+        ("PROXY/15088", "10.1.0.2:80", "10.0.0.6:15088 for 10.1.0.2:80"),
+        // A host name is announced by its virtual address.
+        ("PROXY/15088", "guarded.default.svc.cluster.local:80", "10.0.0.6:15088 for 10.1.0.4:80"),
+        ("PROXY/15088", "absent.example:80", "\(InboundRejection.unknownHost)"),
+        // Own ports are no way round.
+        ("NONE", "10.1.0.4:15001", "\(InboundRejection.selfCall)"),
+        ("PROXY/15008", "10.1.0.4:80", "\(InboundRejection.selfCall)"),
+    ]
+
+    @Test("reference §1.7, §2.7: a proxy behind the tunnel gets everything on its own port", arguments: sandwichRows)
+    func sandwich(row: (tunnel: String, authority: String, result: String)) throws {
+        var town = Self.town()
+        let index = try #require(town.model.workloads.firstIndex { $0.uid == "proxy" })
+        town.model.workloads[index].applicationTunnel = ApplicationTunnel(parsing: row.tunnel)
+        let snapshot = town.snapshot
+        let decision = snapshot.decideInbound(
+            to: snapshot.workload(uid: "proxy"), at: ip("10.0.0.6"), authority: Authority(row.authority.utf8.span))
+        switch decision {
+        case .accept(let route):
+            let announced = route.announced.map { " for \($0)" } ?? ""
+            #expect("\(route.destination)\(announced)" == row.result)
+        case .reject(let rejection): #expect("\(rejection)" == row.result)
+        }
+    }
+
+    @Test(
+        "The annotation is NONE or PROXY with a port or without; anything else is refused",
+        arguments: [
+            "", "none", "HBONE", "PROXY/", "PROXY/0", "PROXY/65536", "PROXY/+1", "PROXY/1/2", "/15088", "PROXY/x",
+        ])
+    func noBinding(text: String) {
+        #expect(ApplicationTunnel(parsing: text) == nil)
+    }
+
     static let statuses: [(rejection: InboundRejection, status: Int)] = [
         (.notConnect, 400), (.malformedAuthority, 400), (.ipMismatch, 400), (.unknownWorkload, 503),
         (.unknownHost, 503), (.noPort, 503), (.selfCall, 503),

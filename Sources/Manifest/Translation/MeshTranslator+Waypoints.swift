@@ -7,16 +7,22 @@ extension MeshTranslator {
     /// Makes waypoints of Gateways, and notes bindings that lead nowhere.
     mutating func translateWaypoints() {
         var classTypes: [String: String] = [:]
+        var classBindings: [String: ApplicationTunnel] = [:]
         for entry in entries(.gatewayClass) {
             classTypes[entry.object.key.name] = entry.object.metadata.labels["istio.io/waypoint-for"]
+            classBindings[entry.object.key.name] = inboundBinding(entry)
         }
         let serviceHosts = Set(model.services.map(\.hostname))
         var usable: Set<WaypointBinding> = []
         for entry in entries(.gateway) {
-            guard case .gateway(let object) = entry.object.body, object.isWaypoint, let port = object.hbonePort,
-                let destination = destination(entry.object.key, object, serviceHosts)
-            else { continue }
+            guard case .gateway(let object) = entry.object.body else { continue }
             let key = entry.object.key
+            // A Gateway of any class is a waypoint when the tunnel of its node is to end HBONE for it.
+            let tunnel = inboundBinding(entry) ?? classBindings[object.className]
+            guard object.isWaypoint || tunnel != nil, let port = object.hbonePort ?? (tunnel == nil ? nil : 15008),
+                let destination = destination(key, object, serviceHosts)
+            else { continue }
+            if let tunnel { bindProxies(of: key, tunnel) }
             var waypoint = Waypoint(namespace: key.namespace, name: key.name, destination: destination)
             waypoint.hbonePort = port
             waypoint.trafficType = trafficType(entry, classTypes[object.className])
@@ -32,6 +38,28 @@ extension MeshTranslator {
         }
         for kind in [ObjectKind.namespace, .service, .serviceEntry] {
             for entry in entries(kind) { checkBinding(entry, usable) }
+        }
+    }
+
+    /// How the proxies of a waypoint are handed connections when they do not speak HBONE themselves.
+    private mutating func inboundBinding(_ entry: ObjectStore.Entry) -> ApplicationTunnel? {
+        let annotation = "ambient.istio.io/waypoint-inbound-binding"
+        guard let text = entry.object.metadata.annotations[annotation] else { return nil }
+        if let tunnel = ApplicationTunnel(parsing: text) { return tunnel }
+        findings.append(
+            entry.finding(
+                .error, field: "metadata.annotations[\"\(annotation)\"]",
+                "must be NONE or PROXY, with /PORT if it is another than the client's; ignored"))
+        return nil
+    }
+
+    /// The workloads of a Gateway bear its name (Istio's label).
+    private mutating func bindProxies(of gateway: ObjectKey, _ tunnel: ApplicationTunnel) {
+        for index in model.workloads.indices
+        where model.workloads[index].namespace == gateway.namespace
+            && model.workloads[index].labels["gateway.networking.k8s.io/gateway-name"] == gateway.name
+        {
+            model.workloads[index].applicationTunnel = tunnel
         }
     }
 

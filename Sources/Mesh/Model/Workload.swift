@@ -47,6 +47,8 @@ package struct Workload: Equatable, Sendable {
     package var workloadName: String
     /// The waypoint its object asks for.
     package var waypoint: WaypointBinding
+    /// Of a proxy behind the tunnel: how it is handed connections; nil for all other workloads.
+    package var applicationTunnel: ApplicationTunnel?
 
     /// A ready pod of one address that no service and no waypoint knows yet; the rest is set afterwards.
     package init(uid: String, name: String, namespace: String, addresses: [IPAddress] = []) {
@@ -71,6 +73,7 @@ package struct Workload: Equatable, Sendable {
         workloadType = .pod
         workloadName = name
         waypoint = .inherit
+        applicationTunnel = nil
     }
 }
 

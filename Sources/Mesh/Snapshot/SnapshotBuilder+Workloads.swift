@@ -51,6 +51,7 @@ extension SnapshotBuilder {
                 tunnelProtocol: workload.tunnelProtocol, isReady: workload.isReady,
                 isHostNetwork: workload.isHostNetwork, isPod: workload.isPod, waypointStatus: status,
                 capacity: workload.capacity, identity: identity, addresses: addresses, waypoint: waypoint,
+                applicationTunnel: workload.applicationTunnel,
                 namespaceRules: binding.namespaceRules, selectorRules: binding.selectorRules,
                 mutualTLSModes: binding.mutualTLSModes, inboundFingerprint: binding.fingerprint)
             workloads.records.append(record)

@@ -49,6 +49,8 @@ package struct WorkloadRecord: Sendable {
     package let addresses: IndexRange
     /// The waypoint that traffic addressed to it goes through.
     package let waypoint: WaypointIndex?
+    /// Of a proxy behind the tunnel: how it is handed connections; nil for all other workloads.
+    package let applicationTunnel: ApplicationTunnel?
     /// The rules of its namespace; nil when there are none.
     package let namespaceRules: RuleSetIndex?
     /// The rules of policies that select it; nil when there are none.
