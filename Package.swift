@@ -22,6 +22,7 @@ let modules: [(name: String, dependencies: [String])] = [
     ("Identity", ["Bytes", "COpenSSL", "CLinux"]),
     ("LinuxIO", ["Bytes", "CLinux"]),
     ("Console", ["Bytes", "LinuxIO"]),
+    ("RegularExpressions", ["Bytes"]),
     ("Mesh", ["Bytes", "Identity"]),
     ("Telemetry", ["Bytes", "LinuxIO", "CLinux"]),
     ("HTTP2", ["Bytes"]),
@@ -29,9 +30,9 @@ let modules: [(name: String, dependencies: [String])] = [
     ("GRPC", ["Bytes", "HTTP2"]),
     ("Authorization", ["Bytes", "Identity", "Mesh"]),
     ("Routing", ["Bytes", "Identity", "Mesh"]),
+    ("HTTPRouting", ["Bytes", "HTTP", "Identity", "Mesh", "RegularExpressions", "Routing"]),
     ("TLS", ["Bytes", "Identity", "COpenSSL"]),
-    ("Manifest", ["Bytes", "Identity", "LinuxIO", "Mesh", "CLinux"]),
-    ("Operator", ["Bytes", "LinuxIO", "Mesh", "Manifest"]),
+    ("Manifest", ["Bytes", "Identity", "LinuxIO", "Mesh", "RegularExpressions", "CLinux"]),
     ("HBONE", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS"]),
     ("Redirection", ["Bytes", "LinuxIO", "CLinux", "CNetfilter"]),
     (
@@ -80,10 +81,7 @@ let package = Package(
                 ],
                 swiftSettings: strict),
             .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
-            .executableTarget(
-                name: "ambit-waypoint",
-                dependencies: ["Bytes", "Console", "LinuxIO", "Manifest", "Operator", "Telemetry"],
-                swiftSettings: strict),
+            .executableTarget(name: "ambit-waypoint", swiftSettings: strict),
             .testTarget(
                 name: "TunnelCommandTests", dependencies: ["ambit-tunnel", "Bytes", "Telemetry", "Tunnel"],
                 swiftSettings: strict),

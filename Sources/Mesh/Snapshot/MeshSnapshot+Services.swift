@@ -82,7 +82,7 @@ extension MeshSnapshot {
 
 extension String {
     /// The text with ASCII letters in lower case; allocates only when there is an upper-case one.
-    var asciiLowercased: String {
+    package var asciiLowercased: String {
         guard utf8.contains(where: { $0 >= 0x41 && $0 <= 0x5A }) else { return self }
         return String(decoding: utf8.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }, as: UTF8.self)
     }

@@ -1,0 +1,199 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+internal import HTTP
+internal import Mesh
+internal import RegularExpressions
+
+/// Makes the arrays of a route table.
+///
+/// Owns all resolution of names: nothing after it compares texts to find out what belongs together.
+struct RouteTableBuilder {
+    let model: MeshModel
+    let mesh: MeshSnapshot
+    let options: RouteTable.Options
+    let now: MonotonicTime
+    let seed = UInt64(bitPattern: Int64(Hasher().finalize()))
+
+    var text = TextPool()
+    var scopes: ContiguousArray<ScopeRecord> = []
+    var scopesOfService: ContiguousArray<IndexRange> = []
+    var bindings: ContiguousArray<BindingRecord> = []
+    var namespaces: [String: UInt32] = [:]
+    var groups: ContiguousArray<GroupRecord> = []
+    var keySlots: ContiguousArray<KeySlot> = []
+    var lists: ContiguousArray<UInt32> = []
+    var entries: ContiguousArray<EntryRecord> = []
+    var conditions: ContiguousArray<Condition> = []
+    var expressions: ContiguousArray<RegularExpression> = []
+    var labelSets: ContiguousArray<ContiguousArray<UInt64>> = []
+    var rules: ContiguousArray<RuleRecord> = []
+    var origins: ContiguousArray<RouteOrigin> = []
+    var statuses: ContiguousArray<UInt16> = []
+    var failureRanges: ContiguousArray<ClosedRange<UInt16>> = []
+    var redirects: ContiguousArray<RedirectRecord> = []
+    var responses: ContiguousArray<DirectResponse> = []
+    var backends: ContiguousArray<BackendRecord> = []
+    var headerOperations: ContiguousArray<HeaderOperation> = []
+    var mirrors: ContiguousArray<MirrorRecord> = []
+    var corsPolicies: ContiguousArray<CORSRecord> = []
+    var streamRules: ContiguousArray<StreamRuleRecord> = []
+    var streamMatches: ContiguousArray<StreamMatchRecord> = []
+    var streamOrigins: ContiguousArray<RouteOrigin> = []
+    var serverNames: ContiguousArray<TextRange> = []
+    var destinations: ContiguousArray<CIDR> = []
+    var clusters: ContiguousArray<ClusterRecord> = []
+    var endpoints: ContiguousArray<RouteEndpoint> = []
+    var tiers: ContiguousArray<TierRecord> = []
+    var ring: ContiguousArray<RingPoint> = []
+    var cookies: ContiguousArray<CookieRecord> = []
+    var policies: ContiguousArray<TrafficPolicy> = []
+
+    /// Clusters by what they stand for; nil: the reference leads to nothing.
+    var clusterIndexes: [BackendReference: ClusterIndex?] = [:]
+    var clusterReferences: [BackendReference] = []
+    var expressionIndexes: [String: UInt32?] = [:]
+    var labelSetIndexes: [[String: String]: UInt32] = [:]
+    var servicesByKey: [ServiceKey: ServiceIndex] = [:]
+    var policiesByService: [ServiceKey: DestinationPolicy] = [:]
+    /// Labels of the workloads, by position.
+    var labels: [[String: String]] = []
+
+    init(model: MeshModel, mesh: MeshSnapshot, options: RouteTable.Options, now: MonotonicTime) {
+        self.model = model
+        self.mesh = mesh
+        self.options = options
+        self.now = now
+    }
+
+    mutating func build(_ directory: inout EndpointDirectory) {
+        directory.begin()
+        index()
+        // Position 0 is what goes without saying: the service itself, with the default retries.
+        let implied = RouteRule(origin: RouteOrigin(object: ""), action: .forward([]))
+        rules.append(record(of: implied, action: .scope, filters: FilterRecord()))
+        origins.append(implied.origin)
+        backends.append(BackendRecord(cluster: nil, cumulativeWeight: 0, filters: FilterRecord()))
+        let bound = Dictionary(grouping: model.routes) { binding in
+            BackendReference(service: Self.lowercased(binding.service), port: binding.port)
+        }
+        for position in 0..<mesh.services.records.count { addScopes(of: ServiceIndex(UInt32(position)), bound) }
+        buildClusters(&directory)
+        directory.finish()
+    }
+
+    private mutating func index() {
+        for position in 0..<mesh.services.records.count {
+            let record = mesh.services.records[position]
+            let key = ServiceKey(namespace: mesh[record.namespace], hostname: mesh[record.hostname])
+            servicesByKey[key] = ServiceIndex(UInt32(position))
+        }
+        for policy in model.destinationPolicies where policiesByService[Self.lowercased(policy.service)] == nil {
+            policiesByService[Self.lowercased(policy.service)] = policy
+        }
+        labels = Array(repeating: [:], count: mesh.workloadCount)
+        for workload in model.workloads {
+            guard let index = mesh.workload(uid: workload.uid) else { continue }
+            labels[index.position] = workload.labels
+        }
+    }
+
+    static func lowercased(_ key: ServiceKey) -> ServiceKey {
+        ServiceKey(namespace: key.namespace, hostname: key.hostname.asciiLowercased)
+    }
+
+    // MARK: - Scopes
+
+    private mutating func addScopes(of service: ServiceIndex, _ bound: [BackendReference: [RouteBinding]]) {
+        let record = mesh[service]
+        let start = scopes.count
+        if options.waypoint == nil || record.waypoint == options.waypoint {
+            let key = ServiceKey(namespace: mesh[record.namespace], hostname: mesh[record.hostname])
+            for position in record.ports.positions {
+                let port = mesh.services.ports[position]
+                let reference = BackendReference(service: key, port: port.servicePort)
+                guard let cluster = cluster(reference) else { continue }
+                let own = bound[reference] ?? []
+                let first = bindings.count
+                let records = own.map { binding($0) }
+                bindings += records
+                scopes.append(
+                    ScopeRecord(
+                        service: service, port: port.servicePort, applicationProtocol: port.applicationProtocol,
+                        cluster: cluster, bindings: IndexRange(start: first, count: records.count)))
+            }
+        }
+        scopesOfService.append(IndexRange(start: start, count: scopes.count - start))
+    }
+
+    private mutating func binding(_ binding: RouteBinding) -> BindingRecord {
+        var namespace: UInt32 = 0
+        if case .namespace(let name) = binding.clients { namespace = self.namespace(name) }
+        return BindingRecord(
+            namespace: namespace, group: binding.http.map { addGroup($0) },
+            streams: binding.streams.map { addStreams($0) })
+    }
+
+    /// The number of a namespace that routes name, from 1.
+    mutating func namespace(_ name: String) -> UInt32 {
+        if let known = namespaces[name] { return known }
+        let number = UInt32(namespaces.count + 1)
+        namespaces[name] = number
+        return number
+    }
+
+    /// The number of an expression; nil when it cannot be compiled.
+    mutating func expression(_ pattern: String) -> UInt32? {
+        if let known = expressionIndexes[pattern] { return known }
+        var index: UInt32?
+        do throws(RegularExpressionError) {
+            expressions.append(try RegularExpression(pattern))
+            index = UInt32(expressions.count - 1)
+        } catch {
+            index = nil  // Manifest reports it; what asks for it never holds
+        }
+        expressionIndexes[pattern] = index
+        return index
+    }
+
+    /// The workloads that have labels, as bits.
+    mutating func labelSet(_ wanted: [String: String]) -> UInt32 {
+        if let known = labelSetIndexes[wanted] { return known }
+        var bits = ContiguousArray<UInt64>(repeating: 0, count: (labels.count + 63) / 64)
+        for position in labels.indices where wanted.allSatisfy({ labels[position][$0.key] == $0.value }) {
+            bits[position >> 6] |= 1 << UInt64(position & 63)
+        }
+        labelSets.append(bits)
+        labelSetIndexes[wanted] = UInt32(labelSets.count - 1)
+        return UInt32(labelSets.count - 1)
+    }
+
+    // MARK: - Streams
+
+    private mutating func addStreams(_ rules: [StreamRule]) -> IndexRange {
+        var records: [StreamRuleRecord] = []
+        for rule in rules {
+            let matches = rule.matches.map { match in
+                let names = IndexRange(start: serverNames.count, count: match.serverNames.count)
+                serverNames += match.serverNames.map { text.intern($0) }
+                let blocks = IndexRange(start: destinations.count, count: match.destinations.count)
+                destinations += match.destinations
+                return StreamMatchRecord(
+                    serverNames: names, destinations: blocks,
+                    namespace: match.sourceNamespace.map { namespace($0) } ?? 0,
+                    hasNamespace: match.sourceNamespace != nil,
+                    labels: match.sourceLabels.isEmpty ? nil : labelSet(match.sourceLabels))
+            }
+            let (range, total) = addBackends(rule.backends)
+            records.append(
+                StreamRuleRecord(
+                    matches: IndexRange(start: streamMatches.count, count: matches.count), backends: range,
+                    totalWeight: total, origin: UInt32(streamOrigins.count)))
+            streamMatches += matches
+            streamOrigins.append(rule.origin)
+        }
+        defer { streamRules += records }
+        return IndexRange(start: streamRules.count, count: records.count)
+    }
+}
