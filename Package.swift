@@ -33,6 +33,7 @@ let modules: [(name: String, dependencies: [String])] = [
     ("HTTPRouting", ["Bytes", "HTTP", "Identity", "Mesh", "RegularExpressions", "Routing"]),
     ("TLS", ["Bytes", "Identity", "COpenSSL"]),
     ("Manifest", ["Bytes", "Identity", "LinuxIO", "Mesh", "RegularExpressions", "CLinux"]),
+    ("Operator", ["Bytes", "LinuxIO", "Mesh", "Manifest"]),
     ("HBONE", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS"]),
     ("Redirection", ["Bytes", "LinuxIO", "CLinux", "CNetfilter"]),
     (
@@ -81,7 +82,10 @@ let package = Package(
                 ],
                 swiftSettings: strict),
             .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
-            .executableTarget(name: "ambit-waypoint", swiftSettings: strict),
+            .executableTarget(
+                name: "ambit-waypoint",
+                dependencies: ["Bytes", "Console", "LinuxIO", "Manifest", "Operator", "Telemetry"],
+                swiftSettings: strict),
             .testTarget(
                 name: "TunnelCommandTests", dependencies: ["ambit-tunnel", "Bytes", "Telemetry", "Tunnel"],
                 swiftSettings: strict),

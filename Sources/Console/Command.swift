@@ -13,26 +13,30 @@ package struct Command<Target> {
     package let details: String
     /// The options.
     package let options: [Option<Target>]
+    /// What takes the words that belong to no option; nil when the command takes none.
+    package let operands: WritableKeyPath<Target, [String]>?
     /// Lines to type, with what they do.
     package let examples: [(line: String, does: String)]
 
     /// Describes a command.
     package init(
         _ invocation: String, summary: String, required: String = "", details: String = "", options: [Option<Target>],
-        examples: [(line: String, does: String)]
+        operands: WritableKeyPath<Target, [String]>? = nil, examples: [(line: String, does: String)]
     ) {
         self.invocation = invocation
         self.summary = summary
         self.required = required
         self.details = details
         self.options = options
+        self.operands = operands
         self.examples = examples
     }
 
     /// Reads `words` into `target`.
     ///
     /// Understood are `--name value`, `--name=value`, `--flag`, `--flag=false` and letters (`-o json`); given twice, the last
-    /// one counts, except for lists. Options not given are looked up in `environment`.
+    /// one counts, except for lists. Words without a dash are operands, if the command takes any. Options not given are
+    /// looked up in `environment`.
     /// - Returns: false when help is asked for; `target` is not to be used then.
     /// - Throws: what is wrong and what to do about it.
     package func read(
@@ -43,6 +47,10 @@ package struct Command<Target> {
         while let word = rest.popFirst() {
             if word == "--help" || word == "-h" { return false }
             guard word.hasPrefix("-"), word != "-", word != "--" else {
+                if let operands, word != "-", word != "--" {
+                    target[keyPath: operands].append(word)
+                    continue
+                }
                 throw UsageError("unexpected argument \"\(word)\"\(hint)")
             }
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

@@ -12,6 +12,13 @@ package enum MonotonicClock {
         _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
         return MonotonicTime(nanoseconds: UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec))
     }
+
+    /// Does nothing for a time: for commands that wait for something that cannot tell; never for a worker.
+    package static func sleep(_ time: Nanoseconds) {
+        var left = timespec(tv_sec: Int(time.count / 1_000_000_000), tv_nsec: Int(time.count % 1_000_000_000))
+        var rest = timespec()
+        while unsafe clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &rest) == EINTR { left = rest }
+    }
 }
 
 /// Reads CLOCK_REALTIME, for certificates and logs.

@@ -37,6 +37,12 @@ package struct SystemError: Error, Sendable, CustomStringConvertible {
     /// The privilege for the call is missing.
     package var isNotPermitted: Bool { number == EPERM || number == EACCES }
 
+    /// There is no file of the name.
+    package var isNotFound: Bool { number == ENOENT }
+
+    /// The file has several names.
+    package var isSeveralNames: Bool { number == EMLINK }
+
     /// The kernel, or the network namespace, lacks the address family.
     package var isFamilyUnavailable: Bool { number == EAFNOSUPPORT || number == EADDRNOTAVAIL }
 

@@ -92,6 +92,9 @@ package struct FolderSource: ~Copyable {
         return min(debouncer.deadline ?? rescan, rescan)
     }
 
+    /// The objects that count now, as `load` has found them.
+    package var objects: ObjectStore { store }
+
     /// Takes the changes that made `descriptor` readable; `deadline` may be another afterwards.
     package mutating func receiveEvents(now: MonotonicTime) {
         listing.receive(into: &debouncer, now: now)

@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Bytes
-internal import LinuxIO
+package import LinuxIO
 
 /// Why a running tunnel could not be asked.
 package enum AdminClientError: Error, CustomStringConvertible {
     /// Nobody answers there.
-    case unreachable(SocketAddress, String)
+    case unreachable(SocketAddress, SystemError)
     /// No answer in time.
     case timeout(SocketAddress)
     /// What answers is not a tunnel.
@@ -30,21 +30,24 @@ package enum AdminClientError: Error, CustomStringConvertible {
 /// Asks the admin port of a running tunnel.
 package enum AdminClient {
     /// How long an answer may take.
-    static var seconds: Int64 { 10 }
+    package static var seconds: Int64 { 10 }
     /// The longest answer that is read.
     static var maximumBytes: Int { 1 << 30 }
 
     /// Sends a request and returns the body of a 200.
     ///
-    /// - Parameter target: path and query, percent-encoded.
+    /// - Parameters:
+    ///   - target: path and query, percent-encoded.
+    ///   - timeout: how long the answer may take.
     package static func ask(
-        _ address: SocketAddress, method: String = "GET", _ target: String
+        _ address: SocketAddress, method: String = "GET", _ target: String, timeout: Nanoseconds = .seconds(seconds)
     ) throws(AdminClientError) -> [UInt8] {
         let answer: [UInt8]
         do throws(SystemError) {
-            answer = try exchange(address, "\(method) \(target) HTTP/1.1\r\nHost: \(address)\r\n\r\n") ?? []
+            let request = "\(method) \(target) HTTP/1.1\r\nHost: \(address)\r\n\r\n"
+            answer = try exchange(address, request, timeout) ?? []
         } catch {
-            throw .unreachable(address, "\(error)")
+            throw .unreachable(address, error)
         }
         guard !answer.isEmpty else { throw .timeout(address) }
         let line = String(decoding: answer.prefix(12), as: UTF8.self)
@@ -59,8 +62,10 @@ package enum AdminClient {
     }
 
     /// Everything the server sends until it closes; nil when that takes too long.
-    private static func exchange(_ address: SocketAddress, _ request: String) throws(SystemError) -> [UInt8]? {
-        let deadline = MonotonicClock.now() + .seconds(seconds)
+    private static func exchange(
+        _ address: SocketAddress, _ request: String, _ timeout: Nanoseconds
+    ) throws(SystemError) -> [UInt8]? {
+        let deadline = MonotonicClock.now() + timeout
         let socket = try Socket.connect(Socket.ConnectOptions(destination: address))
         let poller = try Poller(capacity: 1)
         try poller.addEdgeTriggered(socket.rawValue, token: EventToken(bits: 0))

@@ -1,0 +1,104 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+internal import Console
+internal import LinuxIO
+internal import Operator
+
+/// The options of the commands about waypoints.
+struct WaypointArguments {
+    /// How an answer is shown.
+    enum Form: String, CaseIterable {
+        case table
+        case json
+    }
+
+    var config = ""
+    var namespace = "default"
+    var name = "waypoint"
+    var hasName = false
+    var names: [String] = []
+    var trafficType = ""
+    var revision = ""
+    var enrollsNamespace = false
+    var overwrites = false
+    var waits = false
+    var timeout = Nanoseconds.seconds(90)
+    var addresses: [String] = []
+    var serviceAccount = ""
+    var readinessPort: UInt16 = 15_021
+    var assumesReady = false
+    var isAllNamespaces = false
+    var isAll = false
+    var unlabels = false
+    var form = Form.table
+
+    static var config: Option<WaypointArguments> {
+        .text("config", "DIR", \.config, "Folder with the mesh's manifests.").from("AMBIT_CONFIG")
+    }
+    static var namespace: Option<WaypointArguments> {
+        .text("namespace", "NAME", \.namespace, "Namespace of the waypoint.").orLetter("n")
+    }
+    static var name: Option<WaypointArguments> {
+        .text("name", "NAME", \.ownName, "Name of the waypoint.")
+    }
+    static var traffic: Option<WaypointArguments> {
+        Option(
+            "for", "all|none|service|workload", \.trafficType, "Traffic that it takes; not given, services.",
+            expected: "all, none, service or workload", show: { $0 },
+            read: { WaypointManifest.TrafficType(rawValue: $0) == nil ? nil : $0 })
+    }
+    static var revision: Option<WaypointArguments> {
+        .text("revision", "NAME", \.revision, "Revision label of the waypoint.").orLetter("r")
+    }
+    static var waypointTimeout: Option<WaypointArguments> {
+        .duration("waypoint-timeout", \.timeout, "How long to wait.")
+    }
+    static var readinessPort: Option<WaypointArguments> {
+        .port("readiness-port", \.readinessPort, "Port at which the proxy says whether it is ready.")
+    }
+    static var output: Option<WaypointArguments> {
+        .choice("output", \.form, "Lined-up columns, or JSON for programs.").orLetter("o")
+    }
+    static var allNamespaces: Option<WaypointArguments> {
+        Option(flag: "all-namespaces", \.isAllNamespaces, "Waypoints of all namespaces.").orLetter("A")
+    }
+
+    private var ownName: String {
+        get { name }
+        set {
+            name = newValue
+            hasName = true
+        }
+    }
+
+    /// The folder.
+    func folder() throws(UsageError) -> ConfigurationFolder {
+        guard !config.isEmpty else {
+            throw UsageError("--config DIR is needed: the folder with the mesh's manifests, or $AMBIT_CONFIG")
+        }
+        return ConfigurationFolder(config)
+    }
+
+    /// The waypoint that the options name.
+    func waypoint(_ name: String) throws(UsageError) -> WaypointName {
+        do { return try WaypointName(namespace: namespace, name: name) } catch { throw UsageError("\(error)") }
+    }
+
+    /// The waypoint's manifest.
+    func manifest() throws(UsageError) -> WaypointManifest {
+        var manifest = WaypointManifest(try waypoint(name))
+        manifest.trafficType = WaypointManifest.TrafficType(rawValue: trafficType)
+        manifest.revision = revision.isEmpty ? nil : revision
+        return manifest
+    }
+
+    /// Who changes the folder, and tells of it.
+    func waypointOperator() throws(UsageError) -> WaypointOperator {
+        let port = readinessPort
+        return WaypointOperator(
+            folder: try folder(), probe: { ReadinessProbe.ask($0, port: port) }, pause: MonotonicClock.sleep,
+            say: { Terminal.print($0 + "\n") }, warn: { Terminal.complain("warning", $0) })
+    }
+}
