@@ -6,14 +6,17 @@
 /// It grows by chunks and never moves an element, so growth costs one allocation per `chunkSize` elements and nothing is
 /// copied. A key is an index and the generation of the slot: a key kept too long misses instead of naming a stranger.
 /// Owned by one thread.
+///
+/// The type is public, as the only one: Swift 6.3 specialises a generic type of another module only if it is public and its
+/// methods inlinable, and code that is not specialised looks up metadata on every call (measured: 10 % of a tunnel's CPU).
 @safe
-package struct Slab<Element: ~Copyable>: ~Copyable {
+public struct Slab<Element: ~Copyable>: ~Copyable {
     /// Names one element for as long as it is stored.
-    package struct Key: Hashable, Sendable {
+    public struct Key: Hashable, Sendable {
         /// The slot.
-        package let index: UInt32
+        @usableFromInline package let index: UInt32
         /// Even numbers are free slots; at most 28 bits are used, so that a key fits an epoll token beside a kind.
-        package let generation: UInt32
+        @usableFromInline package let generation: UInt32
 
         /// Puts a key together again that was taken apart to travel through the kernel or another module.
         @inlinable
@@ -29,26 +32,29 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
         @usableFromInline var nextFree: UInt32 = 0
         @usableFromInline var element: Element?
 
-        @usableFromInline init() { element = nil }
+        @inlinable init() { element = nil }
     }
 
-    @usableFromInline static var chunkShift: UInt32 { 5 }
+    @inlinable static var chunkShift: UInt32 { 5 }
     @usableFromInline var chunks: UnsafeMutablePointer<UnsafeMutablePointer<Slot>>
     @usableFromInline var chunkCount = 0
-    private var chunkCapacity = 16
-    private var firstFree = UInt32.max
-    private let limit: Int
+    @usableFromInline var chunkCapacity = 16
+    @usableFromInline var firstFree = UInt32.max
+    @usableFromInline let limit: Int
     /// Elements stored.
-    package private(set) var count = 0
+    @inlinable package var count: Int { storedCount }
+    @usableFromInline var storedCount = 0
 
     /// Makes an empty slab.
     ///
     /// - Parameter limit: the number of elements it refuses to exceed.
+    @inlinable
     package init(limit: Int) {
         self.limit = limit
         unsafe chunks = .allocate(capacity: 16)
     }
 
+    @inlinable
     deinit {
         let size = 1 << Int(Self.chunkShift)
         for index in 0..<chunkCount {
@@ -61,25 +67,27 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
     /// Stores `element`.
     ///
     /// - Returns: its key, or nil (the element is destroyed) when `limit` elements are stored.
+    @inlinable
     package mutating func insert(_ element: consuming Element) -> Key? {
-        guard count < limit else { return nil }
+        guard storedCount < limit else { return nil }
         if firstFree == UInt32.max { grow() }
         let index = firstFree
         let slot = unsafe slotPointer(index)
         firstFree = unsafe slot.pointee.nextFree
         unsafe slot.pointee.generation = (slot.pointee.generation &+ 1) & 0x0FFF_FFFF
         unsafe slot.pointee.element = consume element
-        count += 1
+        storedCount += 1
         return unsafe Key(index: index, generation: slot.pointee.generation)
     }
 
     /// Removes and returns the element of `key`, or nil when the key is stale.
+    @inlinable
     package mutating func remove(_ key: Key) -> Element? {
         guard let slot = unsafe locate(key) else { return nil }
         unsafe slot.pointee.generation = (slot.pointee.generation &+ 1) & 0x0FFF_FFFF
         unsafe slot.pointee.nextFree = firstFree
         firstFree = key.index
-        count -= 1
+        storedCount -= 1
         return unsafe slot.pointee.element.take()
     }
 
@@ -103,9 +111,10 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
     }
 
     /// Keys of all elements; allocates, so not for the byte path.
+    @inlinable
     package var keys: [Key] {
         var result: [Key] = []
-        result.reserveCapacity(count)
+        result.reserveCapacity(storedCount)
         for index in 0..<UInt32(chunkCount << Int(Self.chunkShift)) {
             let generation = unsafe slotPointer(index).pointee.generation
             if generation & 1 == 1 { result.append(Key(index: index, generation: generation)) }
@@ -114,20 +123,21 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
     }
 
     @unsafe
-    @usableFromInline
+    @inlinable
     func slotPointer(_ index: UInt32) -> UnsafeMutablePointer<Slot> {
         unsafe chunks[Int(index >> Self.chunkShift)] + Int(index & (1 << Self.chunkShift - 1))
     }
 
     @unsafe
-    @usableFromInline
+    @inlinable
     func locate(_ key: Key) -> UnsafeMutablePointer<Slot>? {
         guard key.generation & 1 == 1, Int(key.index >> Self.chunkShift) < chunkCount else { return nil }
         let slot = unsafe slotPointer(key.index)
         return unsafe slot.pointee.generation == key.generation ? slot : nil
     }
 
-    private mutating func grow() {
+    @inlinable
+    mutating func grow() {
         if chunkCount == chunkCapacity {
             let larger = UnsafeMutablePointer<UnsafeMutablePointer<Slot>>.allocate(capacity: chunkCapacity * 2)
             unsafe larger.moveInitialize(from: chunks, count: chunkCount)

@@ -39,20 +39,39 @@ package struct EventToken: Hashable, Sendable {
 package struct Readiness: OptionSet, Sendable {
     package let rawValue: UInt32
 
+    @inlinable
     package init(rawValue: UInt32) {
         self.rawValue = rawValue
     }
 
-    /// Bytes, a connection, or the end of the peer's stream can be read.
-    package static var readable: Readiness { Readiness(rawValue: EPOLLIN.rawValue) }
-    /// The socket takes bytes, or a connect has its outcome.
-    package static var writable: Readiness { Readiness(rawValue: EPOLLOUT.rawValue) }
-    /// The peer has finished sending.
-    package static var peerFinished: Readiness { Readiness(rawValue: EPOLLRDHUP.rawValue) }
-    /// An error is pending (RST, for instance).
-    package static var failed: Readiness { Readiness(rawValue: EPOLLERR.rawValue) }
-    /// Both directions are over.
-    package static var hungUp: Readiness { Readiness(rawValue: EPOLLHUP.rawValue) }
+    // The numbers of linux/eventpoll.h stand here because inlinable code cannot name an internal import's.
+
+    /// Bytes, a connection, or the end of the peer's stream can be read (EPOLLIN).
+    @inlinable
+    package static var readable: Readiness { Readiness(rawValue: 0x001) }
+    /// The socket takes bytes, or a connect has its outcome (EPOLLOUT).
+    @inlinable
+    package static var writable: Readiness { Readiness(rawValue: 0x004) }
+    /// The peer has finished sending (EPOLLRDHUP).
+    @inlinable
+    package static var peerFinished: Readiness { Readiness(rawValue: 0x2000) }
+    /// An error is pending, RST for instance (EPOLLERR).
+    @inlinable
+    package static var failed: Readiness { Readiness(rawValue: 0x008) }
+    /// Both directions are over (EPOLLHUP).
+    @inlinable
+    package static var hungUp: Readiness { Readiness(rawValue: 0x010) }
+
+    /// Reading may bring something: bytes, or the end.
+    @inlinable
+    package static var input: Readiness { Readiness(rawValue: 0x2011) }
+    /// The peer sends no more.
+    @inlinable
+    package static var end: Readiness { Readiness(rawValue: 0x2010) }
+
+    /// Whether one of `others` is there; on the byte path instead of a set literal, which is built at run time.
+    @inlinable
+    package func hasAny(of others: Readiness) -> Bool { rawValue & others.rawValue != 0 }
 }
 
 /// One epoll instance; owned by one worker.

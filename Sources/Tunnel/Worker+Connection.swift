@@ -16,8 +16,9 @@ extension Worker {
 
     /// The socket of an HBONE connection is ready for something.
     func connectionEvent(_ key: TunnelConnection.Key, _ readiness: LinuxIO.Readiness) {
+        let isBroken = readiness.hasAny(of: .failed) || readiness.hasAny(of: .hungUp)
         withConnection(key) { (connection: inout TunnelConnection) throws(HBONEError) in
-            if !readiness.isDisjoint(with: [.writable, .failed, .hungUp]) {
+            if isBroken || readiness.hasAny(of: .writable) {
                 let wasConnecting = connection.hbone.phase == .connecting
                 try connection.hbone.becameWritable(&self.scratch)
                 if wasConnecting {
@@ -26,9 +27,9 @@ extension Worker {
                 }
                 if connection.hbone.canSend { self.markDirty(&connection, key) }
             }
-            if !readiness.isDisjoint(with: [.readable, .peerFinished, .failed, .hungUp]) {
+            if isBroken || readiness.hasAny(of: .input) {
                 connection.hbone.isReadable = true
-                if !readiness.isDisjoint(with: [.peerFinished, .hungUp, .failed]) {
+                if isBroken || readiness.hasAny(of: .end) {
                     connection.hbone.isPeerFinished = true
                 }
                 try self.read(&connection, key)

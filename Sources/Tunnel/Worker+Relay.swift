@@ -17,16 +17,16 @@ extension Worker {
         var isConnected = false
         var stream: StreamHandle?
         relays.withElement(key) { relay in
-            if readiness.contains(.failed) {
+            if readiness.hasAny(of: .failed) {
                 let number = Socket.takeError(relay.fd)
                 if number != 0 {
                     end = .applicationFailed(errno: number)
                     return
                 }
             }
-            if readiness.contains(.writable) { relay.flags.insert(.writable) }
-            if !readiness.isDisjoint(with: [.readable, .peerFinished, .hungUp]) { relay.flags.insert(.readable) }
-            if !readiness.isDisjoint(with: [.peerFinished, .hungUp]) { relay.flags.insert(.peerFinished) }
+            if readiness.hasAny(of: .writable) { relay.flags.insert(.writable) }
+            if readiness.hasAny(of: .input) { relay.flags.insert(.readable) }
+            if readiness.hasAny(of: .end) { relay.flags.insert(.peerFinished) }
             connectionKey = relay.connection
             stream = relay.stream
             switch relay.phase {

@@ -58,21 +58,21 @@ extension Worker {
     func spliceEvent(_ key: Splice.Key, _ readiness: LinuxIO.Readiness, isClient: Bool) {
         var end: ConnectionEnd?
         splices.withElement(key) { splice in
-            if readiness.contains(.failed) {
+            if readiness.hasAny(of: .failed) {
                 let number = Socket.takeError(isClient ? splice.client.rawValue : splice.upstream.rawValue)
                 if number != 0 {
                     end = .applicationFailed(errno: number)
                     return
                 }
             }
-            let isReadable = !readiness.isDisjoint(with: [.readable, .peerFinished, .hungUp])
-            let isFinished = !readiness.isDisjoint(with: [.peerFinished, .hungUp])
+            let isReadable = readiness.hasAny(of: .input)
+            let isFinished = readiness.hasAny(of: .end)
             if isClient {
-                if readiness.contains(.writable) { splice.isClientWritable = true }
+                if readiness.hasAny(of: .writable) { splice.isClientWritable = true }
                 if isReadable { splice.request.isReadable = true }
                 if isFinished { splice.request.isSourceFinished = true }
             } else {
-                if readiness.contains(.writable) {
+                if readiness.hasAny(of: .writable) {
                     splice.isUpstreamWritable = true
                     if !splice.isConnected { self.connected(&splice, key) }
                 }
