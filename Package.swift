@@ -15,6 +15,12 @@ let strict: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
 ]
 
+/// Release executables hold the parts of Swift's run time that they use: they need no toolchain where they run, and less
+/// memory (docs/performance.md).
+let release: [LinkerSetting] = [
+    .unsafeFlags(["-static-stdlib"], .when(configuration: .release))
+]
+
 /// The modules, lowest layer first: a module depends only on modules above its own line (docs/architecture.md).
 let modules: [(name: String, dependencies: [String])] = [
     ("Bytes", []),
@@ -80,12 +86,12 @@ let package = Package(
                 dependencies: [
                     "Bytes", "Console", "Identity", "LinuxIO", "Mesh", "Telemetry", "Manifest", "Redirection", "Tunnel",
                 ],
-                swiftSettings: strict),
+                swiftSettings: strict, linkerSettings: release),
             .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
             .executableTarget(
                 name: "ambit-waypoint",
                 dependencies: ["Bytes", "Console", "LinuxIO", "Manifest", "Operator", "Telemetry"],
-                swiftSettings: strict),
+                swiftSettings: strict, linkerSettings: release),
             .testTarget(
                 name: "TunnelCommandTests", dependencies: ["ambit-tunnel", "Bytes", "Telemetry", "Tunnel"],
                 swiftSettings: strict),

@@ -28,6 +28,8 @@ package final class TunnelProcess {
     private let mailboxes: [Mailbox<WorkerMessage>]
     private let running: RunningWorkers
     private var generation: UInt64 = 1
+    /// When to give back the memory that a start or a change has needed; nil when that is done.
+    private var tidyTime: MonotonicTime?
 
     /// Prepares everything and binds every port before anything is served.
     ///
@@ -70,6 +72,7 @@ package final class TunnelProcess {
             if source.folder.deadline <= MonotonicClock.now() { reload() }
             renewCertificates()
             settle()
+            tidy()
         }
     }
 
@@ -93,7 +96,8 @@ package final class TunnelProcess {
         if registry.isUnsettled { seconds = min(seconds, 1) }
         let untilCertificate = seconds < 1 << 20 ? max(0, seconds) * 1000 + 10 : Int64.max
         let untilFolder = max(0, (source.folder.deadline - MonotonicClock.now()).milliseconds + 1)
-        return CInt(clamping: min(untilCertificate, untilFolder))
+        let untilTidy = tidyTime.map { max(0, ($0 - MonotonicClock.now()).milliseconds + 1) } ?? .max
+        return CInt(clamping: min(untilCertificate, untilFolder, untilTidy))
     }
 
     /// Reads the folder again; what cannot be read keeps its last good version.
@@ -106,7 +110,16 @@ package final class TunnelProcess {
         publish(MeshSnapshot(configuration.completing(loaded.model), generation: generation))
     }
 
+    /// A while after the last change: workers have taken the snapshot and dropped the old one, and during a series of
+    /// changes the code that reads them stays at hand.
+    private func tidy() {
+        guard let tidyTime, tidyTime <= MonotonicClock.now() else { return }
+        self.tidyTime = nil
+        ProcessMemory.giveBackUnused()
+    }
+
     private func publish(_ snapshot: MeshSnapshot) {
+        tidyTime = MonotonicClock.now() + .seconds(1)
         state.update(snapshot)
         for mailbox in mailboxes { mailbox.post(.snapshot(snapshot)) }
         registry.reconcile(with: snapshot, now: MonotonicClock.now())

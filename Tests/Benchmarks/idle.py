@@ -23,10 +23,10 @@ def status(pid):
 
 
 def memory(pid):
-    """(resident, private) in KiB; private is what the process does not share with others' mappings of the same files."""
+    """(resident, own) in KiB; own is what is no page of a file: heap, stacks, relocated pages."""
     rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     value = {line.split(":")[0]: int(line.split()[1]) for line in rollup[1:]}
-    return value["Rss"], value["Private_Clean"] + value["Private_Dirty"]
+    return value["Rss"], value["Anonymous"]
 
 
 def switches(pid):
@@ -40,9 +40,9 @@ def switches(pid):
 
 
 def report(text, pid):
-    resident, private = memory(pid)
-    print(f"{text:44} resident {resident / 1024:6.1f} MiB, private {private / 1024:6.1f} MiB", flush=True)
-    return private
+    resident, own = memory(pid)
+    print(f"{text:44} resident {resident / 1024:6.1f} MiB, of it own {own / 1024:6.1f} MiB", flush=True)
+    return own
 
 
 def main():
@@ -53,8 +53,9 @@ def main():
         server.serve(8080)
         world.start()
         pid = node.tunnel.process.pid
-        time.sleep(2)
-        report("two pods, no traffic yet", pid)
+        report("two pods, ready", pid)
+        time.sleep(5)
+        report("two pods, 5 s later", pid)
         print(f"threads {status(pid)['Threads']}")
         before = switches(pid)
         time.sleep(SECONDS)
