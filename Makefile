@@ -41,7 +41,7 @@ define install
 endef
 
 .PHONY: help deps deps-build deps-interop deps-bench build build-debug test test-unit test-e2e demo interop \
-        conformance conformance-server fuzz bench bench-quick bench-http2 bench-idle \
+        simulation conformance conformance-server fuzz bench bench-quick bench-http2 bench-idle \
         fmt lint gates check clean
 
 help: ## list the targets
@@ -66,9 +66,9 @@ build: deps-build ## release binaries in .build/release
 build-debug: deps-build ## everything, tests too, with the direction of imports checked
 	swift build --build-tests $(DIRECTION)
 
-test: test-unit test-e2e ## all tests
+test: test-unit simulation conformance test-e2e ## all tests
 
-test-unit: build-debug ## unit and simulation tests
+test-unit: build-debug ## unit tests, with 256 seeds of the simulation
 	swift test --skip-build
 
 test-e2e: deps build ## real tunnels in real network namespaces (root)
@@ -81,6 +81,14 @@ demo: deps build ## a mesh on this machine, step by step (root); KEEP=1 stays up
 
 interop: deps-interop build ## Envoy as our client and as our server (root)
 	ENVOY=$(CURDIR)/$(ENVOY) $(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/Interop $(E2E)
+
+SIMULATION := $(wildcard Tests/Simulation/*.swift) $(patsubst %,Tests/HTTP2Tests/%.swift,Simulation SimulatedSide Endpoint Wire)
+
+.build/programs/simulation: $(wildcard Sources/Bytes/* Sources/HTTP2/*) $(SIMULATION) Tests/compile | deps-build
+	Tests/compile simulation Bytes HTTP2 -- $(SIMULATION)
+
+simulation: .build/programs/simulation ## two HTTP/2 cores over a hostile network, SEEDS (10000) from FIRST (0)
+	$< $(or $(SEEDS),10000) $(or $(FIRST),0)
 
 .build/programs/conformance-server: $(wildcard Sources/Bytes/* Sources/LinuxIO/* Sources/HTTP2/* Tests/Conformance/Server/*) \
 		Tests/compile | deps-build

@@ -10,6 +10,7 @@ extension Span where Element == UInt8 {
 
     /// The big-endian 32-bit integer at `offset`; the caller has checked that four bytes are there (trap otherwise).
     @inlinable
+    @inline(__always)
     package func readUInt32BigEndian(at offset: Int) -> UInt32 {
         precondition(offset >= 0 && count - offset >= 4)
         // Safety: the precondition bounds the four bytes and makes the region non-empty.
@@ -22,8 +23,15 @@ extension Span where Element == UInt8 {
 
     /// The big-endian 64-bit integer at `offset`; the caller has checked that eight bytes are there (trap otherwise).
     @inlinable
+    @inline(__always)
     package func readUInt64BigEndian(at offset: Int) -> UInt64 {
-        UInt64(readUInt32BigEndian(at: offset)) << 32 | UInt64(readUInt32BigEndian(at: offset + 4))
+        precondition(offset >= 0 && count - offset >= 8)
+        // Safety: the precondition bounds the eight bytes and makes the region non-empty.
+        // swift-format-ignore: NeverForceUnwrap
+        return unsafe self.withUnsafeBufferPointer { bytes in
+            unsafe UInt64(
+                bigEndian: UnsafeRawPointer(bytes.baseAddress!).loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        }
     }
 
     /// Whether the bytes equal the UTF-8 of `text`.
@@ -50,27 +58,40 @@ extension Span where Element == UInt8 {
         }
     }
 
-    /// Compares eight octets at a time, which the optimiser does not do by itself for a loop that may end early.
+    /// Compares eight octets at a time, which the optimiser does not do by itself for a loop that may end early; the last
+    /// eight may overlap those before.
     @unsafe
     @inlinable
     static func isSame(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer, _ count: Int) -> Bool {
+        if count < 8 { return unsafe isSameShort(left, right, count) }
+        let last = count &- 8
         var offset = 0
-        while count - offset >= 8 {
-            let (one, other) = unsafe (
-                left.loadUnaligned(fromByteOffset: offset, as: UInt64.self),
-                right.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            )
-            if one != other { return false }
-            offset += 8
+        while offset < last {
+            guard unsafe isSameWord(left, right, offset, UInt64.self) else { return false }
+            offset &+= 8
         }
-        while offset < count {
-            let (one, other) = unsafe (
-                left.load(fromByteOffset: offset, as: UInt8.self), right.load(fromByteOffset: offset, as: UInt8.self)
-            )
-            if one != other { return false }
-            offset += 1
+        return unsafe isSameWord(left, right, last, UInt64.self)
+    }
+
+    @unsafe
+    @inlinable
+    @inline(__always)
+    static func isSameShort(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer, _ count: Int) -> Bool {
+        if count >= 4 {
+            return unsafe isSameWord(left, right, 0, UInt32.self) && isSameWord(left, right, count &- 4, UInt32.self)
         }
+        for offset in 0..<count where unsafe !isSameWord(left, right, offset, UInt8.self) { return false }
         return true
+    }
+
+    @unsafe
+    @inlinable
+    @inline(__always)
+    static func isSameWord<Word: FixedWidthInteger & BitwiseCopyable>(
+        _ left: UnsafeRawPointer, _ right: UnsafeRawPointer, _ offset: Int, _ word: Word.Type
+    ) -> Bool {
+        unsafe left.loadUnaligned(fromByteOffset: offset, as: Word.self)
+            == right.loadUnaligned(fromByteOffset: offset, as: Word.self)
     }
 }
 

@@ -33,15 +33,8 @@ struct FrameHeader: Equatable {
     /// Writes the nine octets at `offset`.
     @_lifetime(bytes: copy bytes)
     func write(into bytes: inout MutableSpan<UInt8>, at offset: Int) {
-        bytes[offset] = UInt8(truncatingIfNeeded: length >> 16)
-        bytes[offset + 1] = UInt8(truncatingIfNeeded: length >> 8)
-        bytes[offset + 2] = UInt8(truncatingIfNeeded: length)
-        bytes[offset + 3] = type.rawValue
+        bytes.writeUInt32BigEndian(UInt32(truncatingIfNeeded: length) << 8 | UInt32(type.rawValue), at: offset)
         bytes[offset + 4] = flags
-        let id = streamID.rawValue
-        bytes[offset + 5] = UInt8(truncatingIfNeeded: id >> 24)
-        bytes[offset + 6] = UInt8(truncatingIfNeeded: id >> 16)
-        bytes[offset + 7] = UInt8(truncatingIfNeeded: id >> 8)
-        bytes[offset + 8] = UInt8(truncatingIfNeeded: id)
+        bytes.writeUInt32BigEndian(streamID.rawValue, at: offset + 5)
     }
 }

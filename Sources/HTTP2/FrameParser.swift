@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Bytes
+
 /// Where in the byte stream of the peer we are; holds an incomplete frame header and an incomplete control frame, nothing
 /// else.
 struct FrameParser: ~Copyable {
@@ -28,7 +30,7 @@ struct FrameParser: ~Copyable {
     var headerBytes = InlineArray<9, UInt8>(repeating: 0)
     var frame = FrameHeader(length: 0, type: .data, flags: 0, streamID: .connection)
     /// The beginning of a control frame that came in pieces; at most our SETTINGS_MAX_FRAME_SIZE.
-    var partial: [UInt8] = []
+    var partial = UniqueArray<UInt8>()
     /// Octets left in the phases data and skip.
     var remaining = 0
     /// Padding behind the data.
@@ -38,13 +40,13 @@ struct FrameParser: ~Copyable {
 
     /// Gives memory back; for connections that are idle.
     mutating func releaseMemory() {
-        if partial.isEmpty { partial = [] }
+        if partial.isEmpty { partial.releaseMemory() }
     }
 }
 
 /// A header block that is spread over HEADERS and CONTINUATION (RFC 9113 §4.3).
 struct HeaderBlockAssembly: ~Copyable {
-    var bytes: [UInt8] = []
+    var bytes = UniqueArray<UInt8>()
     /// The stream, or 0 when no block is open.
     var streamID = StreamID.connection
     var isEndStream = false

@@ -62,24 +62,31 @@ struct HPACKDecoder: ~Copyable {
         return fields.listSize <= maxListSize
     }
 
+    @inline(__always)
     private func checkSizeUpdate() throws(HPACKError) {
         if requiresSizeUpdate { throw .invalidSizeUpdate }
     }
 
+    @inline(__always)
     private func appendIndexed(_ index: Int, to fields: inout HTTP2Fields, maxListSize: Int) throws(HPACKError) {
-        guard index > 0, index <= HPACKStaticTable.count + table.count else { throw .invalidIndex }
-        let start = fields.bytes.count
-        if index <= HPACKStaticTable.count {
-            let field = HPACKStaticTable.field(index).bytes
-            guard fields.account(field.count, maxListSize) else { return }
-            fields.bytes.append(copying: field)
-            fields.append(at: start, nameLength: HPACKStaticTable.nameLength(index), isSensitive: false)
+        let position = index - HPACKStaticTable.count - 1
+        guard index > 0, position < table.count else { throw .invalidIndex }
+        if position < 0 {
+            Self.keep(HPACKStaticTable.field(index), HPACKStaticTable.nameLength(index), in: &fields, maxListSize)
         } else {
-            let entry = table.entry(index - HPACKStaticTable.count - 1)
-            guard fields.account(Int(entry.nameLength + entry.valueLength), maxListSize) else { return }
-            fields.bytes.append(copying: table.field(of: entry))
-            fields.append(at: start, nameLength: Int(entry.nameLength), isSensitive: false)
+            let entry = table.entry(position)
+            Self.keep(table.field(of: entry), Int(entry.nameLength), in: &fields, maxListSize)
         }
+    }
+
+    @inline(__always)
+    private static func keep(
+        _ field: Span<UInt8>, _ nameLength: Int, in fields: inout HTTP2Fields, _ maxListSize: Int
+    ) {
+        guard fields.account(field.count, maxListSize) else { return }
+        let start = fields.bytes.count
+        fields.bytes.append(copying: field)
+        fields.append(at: start, nameLength: nameLength, isSensitive: false)
     }
 
     private mutating func appendLiteral(
@@ -91,7 +98,7 @@ struct HPACKDecoder: ~Copyable {
         if nameIndex == 0 {
             try Self.string(block, &offset, into: &fields.bytes)
         } else if nameIndex <= HPACKStaticTable.count {
-            fields.bytes.append(copying: HPACKStaticTable.name(nameIndex).bytes)
+            fields.bytes.append(copying: HPACKStaticTable.name(nameIndex))
         } else {
             guard nameIndex <= HPACKStaticTable.count + table.count else { throw .invalidIndex }
             let entry = table.entry(nameIndex - HPACKStaticTable.count - 1)
@@ -99,24 +106,31 @@ struct HPACKDecoder: ~Copyable {
         }
         let middle = fields.bytes.count
         try Self.string(block, &offset, into: &fields.bytes)
-        if isIndexed {
-            let bytes = fields.bytes.span
-            table.insert(field: bytes.extracting(start..<bytes.count), nameLength: middle - start)
-        }
-        if fields.account(fields.bytes.count - start, maxListSize) {
+        let length = fields.bytes.count - start
+        if isIndexed { table.insert(field: fields.bytes.slice(start, length), nameLength: middle - start) }
+        if fields.account(length, maxListSize) {
             fields.append(at: start, nameLength: middle - start, isSensitive: first & 0xF0 == 0x10)
         } else {
-            fields.bytes.removeLast(fields.bytes.count - start)
+            fields.bytes.removeLast(length)
         }
     }
 
     /// RFC 7541 §5.1; at most 2²⁸ and five octets, more than any limit of ours.
+    @inline(__always)
     static func integer(_ block: Span<UInt8>, _ offset: inout Int, prefix: Int) throws(HPACKError) -> Int {
         guard offset < block.count else { throw .truncated }
         let mask = 1 << prefix - 1
-        var value = Int(block[offset]) & mask
+        let value = Int(block[offset]) & mask
         offset += 1
-        if value < mask { return value }
+        return value < mask ? value : try longInteger(block, &offset, value)
+    }
+
+    /// The octets of an integer behind its prefix, which is worth `value`.
+    @inline(never)
+    private static func longInteger(
+        _ block: Span<UInt8>, _ offset: inout Int, _ value: Int
+    ) throws(HPACKError) -> Int {
+        var value = value
         var shift = 0
         while true {
             guard offset < block.count else { throw .truncated }
@@ -131,7 +145,7 @@ struct HPACKDecoder: ~Copyable {
 
     /// RFC 7541 §5.2.
     private static func string(
-        _ block: Span<UInt8>, _ offset: inout Int, into bytes: inout [UInt8]
+        _ block: Span<UInt8>, _ offset: inout Int, into bytes: inout UniqueArray<UInt8>
     ) throws(HPACKError) {
         guard offset < block.count else { throw .truncated }
         let isHuffman = block[offset] & 0x80 != 0
@@ -151,16 +165,18 @@ extension HTTP2Fields {
     /// Counts a field of `length` octets.
     ///
     /// - Returns: whether the list is still within `maxListSize`, so that the field is to be kept.
+    @inline(__always)
     mutating func account(_ length: Int, _ maxListSize: Int) -> Bool {
         listSize += length + HPACKDynamicTable.entryOverhead
         return listSize <= maxListSize
     }
 
     /// Adds the field whose octets are the last ones of `bytes`, from `start` on.
+    @inline(__always)
     mutating func append(at start: Int, nameLength: Int, isSensitive: Bool) {
         entries.append(
             Entry(
-                nameOffset: UInt32(start), nameLength: UInt32(nameLength), valueOffset: UInt32(start + nameLength),
-                valueLength: UInt32(bytes.count - start - nameLength), isSensitive: isSensitive))
+                offset: UInt32(truncatingIfNeeded: start), nameLength: UInt32(truncatingIfNeeded: nameLength),
+                valueLength: UInt32(truncatingIfNeeded: bytes.count - start - nameLength), isSensitive: isSensitive))
     }
 }

@@ -27,10 +27,9 @@ struct HPACKDynamicTable: ~Copyable {
     /// Octets the array may grow to before compaction is thought of.
     private static var smallCapacity: Int { 256 }
 
-    private var bytes: [UInt8] = []
-    /// A ring whose capacity is a power of two.
-    private var ring: [Entry] = []
-    private var oldest = 0
+    private var bytes = UniqueArray<UInt8>()
+    /// A ring whose capacity is a power of two; entry number n is at n modulo that.
+    private var ring = UniqueArray<Entry>()
     private(set) var count = 0
     /// Entries inserted so far; the newest has this number, the first had 1.
     private(set) var newest: UInt32 = 0
@@ -47,25 +46,53 @@ struct HPACKDynamicTable: ~Copyable {
     }
 
     /// Entry `index`, 0 being the newest.
-    func entry(_ index: Int) -> Entry {
-        ring[(oldest + count - 1 - index) & (ring.count - 1)]
-    }
+    func entry(_ index: Int) -> Entry { ring[slot(newest &- UInt32(truncatingIfNeeded: index))] }
+
+    private func slot(_ number: UInt32) -> Int { Int(number) & (ring.count - 1) }
+
+    /// The number of the oldest entry, when there is one.
+    private var oldest: UInt32 { newest &- UInt32(truncatingIfNeeded: count) &+ 1 }
 
     @_lifetime(borrow self)
-    func name(of entry: Entry) -> Span<UInt8> {
-        bytes.span.extracting(Int(entry.offset)..<Int(entry.offset + entry.nameLength))
-    }
+    func name(of entry: Entry) -> Span<UInt8> { bytes.slice(Int(entry.offset), Int(entry.nameLength)) }
 
     @_lifetime(borrow self)
     func value(of entry: Entry) -> Span<UInt8> {
-        let start = Int(entry.offset + entry.nameLength)
-        return bytes.span.extracting(start..<(start + Int(entry.valueLength)))
+        bytes.slice(Int(entry.offset) + Int(entry.nameLength), Int(entry.valueLength))
     }
 
     /// Name and value, one behind the other.
     @_lifetime(borrow self)
     func field(of entry: Entry) -> Span<UInt8> {
-        bytes.span.extracting(Int(entry.offset)..<Int(entry.offset + entry.nameLength + entry.valueLength))
+        bytes.slice(Int(entry.offset), Int(entry.nameLength) + Int(entry.valueLength))
+    }
+
+    /// Whether the entry with this number is in the table: not evicted, and not 0.
+    @inline(__always)
+    func contains(_ number: UInt32) -> Bool { number != 0 && Int(newest &- number) < count }
+
+    /// Position of an entry that is in the table.
+    @inline(__always)
+    func index(of number: UInt32) -> Int { Int(newest &- number) }
+
+    @inline(__always)
+    func hash(of number: UInt32) -> UInt32 { ring[slot(number)].hash }
+
+    @inline(__always)
+    func previousField(of number: UInt32) -> UInt32 { ring[slot(number)].previousField }
+
+    @inline(__always)
+    func previousName(of number: UInt32) -> UInt32 { ring[slot(number)].previousName }
+
+    /// Whether an entry has this name and value.
+    func isField(_ number: UInt32, name: Span<UInt8>, value: Span<UInt8>) -> Bool {
+        let entry = ring[slot(number)]
+        return self.value(of: entry).equals(value) && self.name(of: entry).equals(name)
+    }
+
+    /// Whether an entry has this name.
+    func isName(_ number: UInt32, _ name: Span<UInt8>) -> Bool {
+        self.name(of: ring[slot(number)]).equals(name)
     }
 
     /// Changes the size limit and evicts what no longer fits (§4.3).
@@ -76,8 +103,7 @@ struct HPACKDynamicTable: ~Copyable {
 
     private mutating func evict(until limit: Int) {
         while size > limit, count > 0 {
-            size -= ring[oldest].size
-            oldest = (oldest + 1) & (ring.count - 1)
+            size -= ring[slot(oldest)].size
             count -= 1
         }
     }
@@ -125,40 +151,49 @@ struct HPACKDynamicTable: ~Copyable {
 
     private mutating func add(_ entry: Entry) {
         if count == ring.count { growRing() }
-        ring[(oldest + count) & (ring.count - 1)] = entry
+        newest &+= 1
+        ring[slot(newest)] = entry
         count += 1
         size += entry.size
-        newest &+= 1
     }
 
-    /// Live octets are at most `maxSize`; the array holds no more than twice as many.
+    /// Moves live octets to the front when at least half of the array is dead; otherwise the array grows.
+    ///
+    /// Live octets are less than `maxSize`, so the array holds less than twice as many.
     private mutating func compactIfNeeded(for length: Int) {
         guard count > 0 else {
-            bytes.removeAll(keepingCapacity: true)
+            bytes.removeAll()
             return
         }
         guard bytes.count + length > max(bytes.capacity, Self.smallCapacity) else { return }
-        let start = Int(ring[oldest].offset)
-        guard start > 0 else { return }
-        bytes.removeFirst(start)
-        for index in 0..<count { ring[(oldest + index) & (ring.count - 1)].offset -= UInt32(start) }
+        let start = ring[slot(oldest)].offset
+        guard Int(start) >= bytes.count / 2 else { return }
+        bytes.removeFirst(Int(start))
+        var number = oldest
+        for _ in 0..<count {
+            ring[slot(number)].offset -= start
+            number &+= 1
+        }
     }
 
     /// Drops all entries and the memory behind them.
     mutating func releaseMemory() {
         evict(until: 0)
-        bytes = []
-        ring = []
-        oldest = 0
+        bytes.releaseMemory()
+        ring.releaseMemory()
     }
 
     private mutating func growRing() {
-        var larger: [Entry] = []
-        larger.reserveCapacity(max(8, ring.count * 2))
-        for index in 0..<count { larger.append(ring[(oldest + index) & (ring.count - 1)]) }
+        var larger = UniqueArray<Entry>()
+        let capacity = max(8, ring.count * 2)
+        larger.reserve(capacity)
         let filler = Entry(offset: 0, nameLength: 0, valueLength: 0, hash: 0, previousField: 0, previousName: 0)
-        while larger.count < max(8, ring.count * 2) { larger.append(filler) }
+        for _ in 0..<capacity { larger.append(filler) }
+        var number = oldest
+        for _ in 0..<count {
+            larger[Int(number) & (capacity - 1)] = ring[slot(number)]
+            number &+= 1
+        }
         ring = larger
-        oldest = 0
     }
 }

@@ -62,25 +62,35 @@ struct HPACKEncoder: ~Copyable {
     mutating func encode(
         name: Span<UInt8>, value: Span<UInt8>, staticName: Int, indexing: FieldIndexing, into output: inout OutputBuffer
     ) {
-        // Pseudo-header fields mostly are in the static table, others are not.
-        var nameIndex = staticName
+        let nameHash = HPACKSearchIndex.hash(name)
+        // Pseudo-header fields mostly are in the static table, others in the dynamic one.
         let isPseudo = staticName != 0 || name.count > 0 && name[0] == UInt8(ascii: ":")
+        var nameIndex = staticName
         if isPseudo {
-            if nameIndex == 0 { nameIndex = HPACKStaticTable.find(name: name) }
+            if nameIndex == 0 { nameIndex = HPACKStaticTable.find(name: name, hash: nameHash) }
             if encodeStatic(nameIndex, value, indexing, into: &output) { return }
         }
-        let nameHash = HPACKSearchIndex.hash(name)
         let hash = HPACKSearchIndex.hash(name: nameHash, value: HPACKSearchIndex.hash(value))
         if indexing != .neverIndexed, let index = search.find(hash, name: name, value: value, in: table) {
             Self.integer(HPACKStaticTable.count + 1 + index, prefix: 7, flags: 0x80, into: &output)
             return
         }
         if !isPseudo {
-            nameIndex = HPACKStaticTable.find(name: name)
+            nameIndex = HPACKStaticTable.find(name: name, hash: nameHash)
             if encodeStatic(nameIndex, value, indexing, into: &output) { return }
         }
-        let policy = indexing == .automatic ? Self.policy(name: name, value: value) : indexing
-        if nameIndex == 0, let index = search.find(nameHash: nameHash, name: name, in: table) {
+        encodeLiteral(nameIndex, name, value, (nameHash, hash), indexing, into: &output)
+    }
+
+    /// Appends a field that is in neither table, and enters it if that is of use.
+    @inline(never)
+    private mutating func encodeLiteral(
+        _ staticName: Int, _ name: Span<UInt8>, _ value: Span<UInt8>, _ hashes: (name: UInt32, field: UInt32),
+        _ indexing: FieldIndexing, into output: inout OutputBuffer
+    ) {
+        var nameIndex = staticName
+        let policy = indexing == .automatic ? Self.policy(nameIndex, name, value) : indexing
+        if nameIndex == 0, let index = search.find(nameHash: hashes.name, name: name, in: table) {
             nameIndex = HPACKStaticTable.count + 1 + index
         }
         // A value too large for half of the table would throw out what is of use.
@@ -90,20 +100,20 @@ struct HPACKEncoder: ~Copyable {
             return
         }
         literal(nameIndex, 0x40, prefix: 6, name: name, value: value, into: &output)
-        search.insert(hash, nameHash: nameHash, name: name, value: value, into: &table)
+        search.insert(hashes.field, nameHash: hashes.name, name: name, value: value, into: &table)
     }
 
     /// Writes the index of a static entry with this very value.
     ///
     /// - Returns: false, with nothing written, when there is none or the field must not be indexed.
+    @inline(__always)
     private func encodeStatic(
         _ nameIndex: Int, _ value: Span<UInt8>, _ indexing: FieldIndexing, into output: inout OutputBuffer
     ) -> Bool {
-        guard nameIndex != 0, indexing != .neverIndexed else { return false }
-        let index = findStatic(nameIndex, value: value)
-        guard index > 0 else { return false }
-        output.append(0x80 | UInt8(index))
-        return true
+        guard HPACKStaticTable.hasValues(nameIndex), indexing != .neverIndexed else { return false }
+        let index = HPACKStaticTable.find(value: value, nameIndex: nameIndex)
+        if index > 0 { output.append(0x80 | UInt8(truncatingIfNeeded: index)) }
+        return index > 0
     }
 
     private func literal(
@@ -115,32 +125,22 @@ struct HPACKEncoder: ~Copyable {
         Self.string(value, into: &output)
     }
 
-    /// Index of a static entry with this very value, or 0.
-    private func findStatic(_ nameIndex: Int, value: Span<UInt8>) -> Int {
-        // Only these names have values in the static table (RFC 7541 appendix A).
-        let last =
-            switch nameIndex {
-            case 2: 3
-            case 4: 5
-            case 6: 7
-            case 8: 14
-            case 16: 16
-            default: 0
-            }
-        guard last > 0 else { return 0 }
-        for index in nameIndex...last where value.equals(HPACKStaticTable.value(index)) { return index }
-        return 0
-    }
-
     /// RFC 7541 §5.1.
+    @inline(__always)
     static func integer(_ value: Int, prefix: Int, flags: UInt8, into output: inout OutputBuffer) {
         let mask = 1 << prefix - 1
-        guard value >= mask else {
-            output.append(flags | UInt8(value))
-            return
+        if value < mask {
+            output.append(flags | UInt8(truncatingIfNeeded: value))
+        } else {
+            output.append(flags | UInt8(truncatingIfNeeded: mask))
+            longInteger(value - mask, into: &output)
         }
-        output.append(flags | UInt8(mask))
-        var rest = value - mask
+    }
+
+    /// The octets of an integer behind its prefix.
+    @inline(never)
+    private static func longInteger(_ value: Int, into output: inout OutputBuffer) {
+        var rest = value
         while rest >= 0x80 {
             output.append(UInt8(truncatingIfNeeded: rest) | 0x80)
             rest >>= 7
@@ -161,27 +161,29 @@ struct HPACKEncoder: ~Copyable {
     }
 
     /// What `.automatic` means for a field.
-    private static func policy(name: Span<UInt8>, value: Span<UInt8>) -> FieldIndexing {
-        switch name.count {
-        case 3: name.equals("age") ? .notIndexed : .indexed
+    ///
+    /// - Parameter nameIndex: the index of the name in the static table, 0 when it is not there.
+    private static func policy(_ nameIndex: Int, _ name: Span<UInt8>, _ value: Span<UInt8>) -> FieldIndexing {
+        switch nameIndex {
+        case 0: isNewWithEachMessage(name) ? .notIndexed : .indexed
+        // :path, age, content-length, content-range, etag, if-modified-since, if-none-match, last-modified, location.
         // A date changes once a second at most and is worth its place, as nghttp2 finds too.
-        case 4: name.equals("etag") ? .notIndexed : .indexed
-        case 5: name.equals(":path") ? .notIndexed : .indexed
+        case 4, 21, 28, 30, 34, 40, 41, 44, 46: .notIndexed
+        // authorization, proxy-authorization, set-cookie.
+        case 23, 49, 55: .neverIndexed
         // Short cookies can be guessed by probing (RFC 7541 §7.1.3); nghttp2 draws the line at 20 octets too.
-        case 6: name.equals("cookie") && value.count < 20 ? .neverIndexed : .indexed
-        case 8: name.equals("location") ? .notIndexed : .indexed
-        case 10: name.equals("set-cookie") ? .neverIndexed : name.equals("tracestate") ? .notIndexed : .indexed
-        case 11: name.equals("traceparent") ? .notIndexed : .indexed
-        case 12: name.equals("x-request-id") ? .notIndexed : .indexed
-        case 13:
-            name.equals("authorization")
-                ? .neverIndexed
-                : name.equals("if-none-match") || name.equals("last-modified") || name.equals("content-range")
-                    ? .notIndexed : .indexed
-        case 14: name.equals("content-length") ? .notIndexed : .indexed
-        case 17: name.equals("if-modified-since") ? .notIndexed : .indexed
-        case 19: name.equals("proxy-authorization") ? .neverIndexed : .indexed
+        case 32: value.count < 20 ? .neverIndexed : .indexed
         default: .indexed
+        }
+    }
+
+    /// Identifiers of requests, which the static table does not know.
+    private static func isNewWithEachMessage(_ name: Span<UInt8>) -> Bool {
+        switch name.count {
+        case 10: name.equals("tracestate")
+        case 11: name.equals("traceparent")
+        case 12: name.equals("x-request-id")
+        default: false
         }
     }
 }

@@ -13,23 +13,32 @@ struct HPACKSearchIndex: ~Copyable {
     private static var bucketCount: Int { 64 }
 
     /// Buckets by field, then buckets by name; 0 is empty.
-    private var heads: [UInt32] = []
+    private var heads = UniqueArray<UInt32>()
 
     init() {}
 
-    /// A hash of length and up to twelve octets; what it does not tell apart, comparison does.
+    /// A hash of length and of up to 24 octets from start, middle and end; what it does not tell apart, comparison does.
+    ///
+    /// The first multiplier is one of those for which the names of `HPACKStaticTable` differ in the seven highest bits.
     @inline(__always)
     static func hash(_ bytes: Span<UInt8>) -> UInt32 {
         let count = bytes.count
-        var hash = UInt32(truncatingIfNeeded: count) &* 0x9E37_79B1
-        if count >= 4 {
-            hash ^= bytes.readUInt32BigEndian(at: 0) &* 0x85EB_CA6B
-            hash = (hash << 13 | hash >> 19) ^ bytes.readUInt32BigEndian(at: (count - 4) / 2) &* 0xC2B2_AE35
-            hash = (hash << 13 | hash >> 19) ^ bytes.readUInt32BigEndian(at: count - 4) &* 0x27D4_EB2F
+        var first: UInt64
+        var second = UInt64(truncatingIfNeeded: count)
+        if count >= 8 {
+            let middle = bytes.readUInt64BigEndian(at: (count &- 8) &>> 1)
+            first = bytes.readUInt64BigEndian(at: 0) ^ (middle &<< 29 | middle &>> 35)
+            second ^= bytes.readUInt64BigEndian(at: count &- 8)
+        } else if count >= 4 {
+            first = UInt64(bytes.readUInt32BigEndian(at: 0))
+            second = UInt64(bytes.readUInt32BigEndian(at: count &- 4)) ^ second &<< 32
         } else {
-            for index in 0..<count { hash = (hash ^ UInt32(bytes[index])) &* 0x0100_0193 }
+            guard count > 0 else { return 0 }
+            first = UInt64(bytes[0]) | UInt64(bytes[count &>> 1]) &<< 8 | UInt64(bytes[count &- 1]) &<< 16
         }
-        return hash ^ hash >> 15
+        first &*= 0x0AA4_A4BA_0676_A745
+        second &*= 0x9E37_79B9_7F4A_7C15
+        return UInt32(truncatingIfNeeded: (first ^ (second &<< 32 | second &>> 32)) &>> 32)
     }
 
     /// The hash of a field, from those of its parts.
@@ -38,17 +47,17 @@ struct HPACKSearchIndex: ~Copyable {
     private static func bucket(_ hash: UInt32) -> Int { Int((hash ^ hash >> 16) & UInt32(bucketCount - 1)) }
 
     /// Position in `table` of the field, nil when it is not there.
+    @inline(__always)
     func find(
         _ hash: UInt32, name: Span<UInt8>, value: Span<UInt8>, in table: borrowing HPACKDynamicTable
     ) -> Int? {
         guard !heads.isEmpty else { return nil }
         var number = heads[Self.bucket(hash)]
-        while let index = table.index(of: number) {
-            let entry = table.entry(index)
-            if entry.hash == hash, table.value(of: entry).equals(value), table.name(of: entry).equals(name) {
-                return index
+        while table.contains(number) {
+            if table.hash(of: number) == hash, table.isField(number, name: name, value: value) {
+                return table.index(of: number)
             }
-            number = entry.previousField
+            number = table.previousField(of: number)
         }
         return nil
     }
@@ -57,10 +66,9 @@ struct HPACKSearchIndex: ~Copyable {
     func find(nameHash: UInt32, name: Span<UInt8>, in table: borrowing HPACKDynamicTable) -> Int? {
         guard !heads.isEmpty else { return nil }
         var number = heads[Self.bucketCount + Self.bucket(nameHash)]
-        while let index = table.index(of: number) {
-            let entry = table.entry(index)
-            if table.name(of: entry).equals(name) { return index }
-            number = entry.previousName
+        while table.contains(number) {
+            if table.isName(number, name) { return table.index(of: number) }
+            number = table.previousName(of: number)
         }
         return nil
     }
@@ -69,7 +77,7 @@ struct HPACKSearchIndex: ~Copyable {
     mutating func insert(
         _ hash: UInt32, nameHash: UInt32, name: Span<UInt8>, value: Span<UInt8>, into table: inout HPACKDynamicTable
     ) {
-        if heads.isEmpty { heads = Array(repeating: 0, count: 2 * Self.bucketCount) }
+        if heads.isEmpty { for _ in 0..<(2 * Self.bucketCount) { heads.append(0) } }
         let field = Self.bucket(hash)
         let names = Self.bucketCount + Self.bucket(nameHash)
         let isIn = table.insert(
@@ -81,15 +89,6 @@ struct HPACKSearchIndex: ~Copyable {
 
     /// Gives the memory back; the table is empty.
     mutating func releaseMemory() {
-        heads = []
-    }
-}
-
-extension HPACKDynamicTable {
-    /// Position of the entry with this number, nil when it has left the table or never was.
-    @inline(__always)
-    func index(of number: UInt32) -> Int? {
-        let index = Int(newest &- number)
-        return number != 0 && index < count ? index : nil
+        heads.releaseMemory()
     }
 }

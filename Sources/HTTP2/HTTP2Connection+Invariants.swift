@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Bytes
+
 extension HTTP2Connection {
     /// Looks over the whole state; for tests, since it takes time in proportion to the streams.
     ///

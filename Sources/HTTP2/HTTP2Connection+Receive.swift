@@ -158,14 +158,14 @@ extension HTTP2Connection {
             offset = input.count
             return .needsInput
         }
-        var whole: [UInt8] = []
+        var whole = UniqueArray<UInt8>()
         swap(&whole, &parser.partial)
         whole.append(copying: input.extracting(offset..<(offset + missing)))
         offset += missing
         parser.phase = .header
         if block.streamID == .connection { frameDeadline = .distantFuture }
         let step = try processFrame(parser.frame, whole.span)
-        whole.removeAll(keepingCapacity: true)
+        whole.removeAll()
         swap(&whole, &parser.partial)
         return step
     }

@@ -42,13 +42,13 @@ extension HTTP2Connection {
         try appendToBlock(payload)
         guard frame.flags & FrameFlag.endHeaders != 0 else { return nil }
         frameDeadline = .distantFuture
-        var bytes: [UInt8] = []
+        var bytes = UniqueArray<UInt8>()
         swap(&bytes, &block.bytes)
         let id = block.streamID
         let isEndStream = block.isEndStream
         block.close()
         let event = try receiveBlock(bytes.span, id, isEndStream)
-        bytes.removeAll(keepingCapacity: true)
+        bytes.removeAll()
         swap(&bytes, &block.bytes)
         return event
     }

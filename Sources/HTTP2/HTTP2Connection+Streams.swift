@@ -154,7 +154,7 @@ extension HTTP2Connection {
         firstFree = HTTP2Stream.none
         table.releaseMemory()
         parser.releaseMemory()
-        block.bytes = []
+        block.bytes.releaseMemory()
         fields.releaseMemory()
         output.releaseMemory()
         encoder.releaseMemory()

@@ -46,7 +46,8 @@ extension HTTP2Fields {
     var isValidResponse: Bool {
         mutating get {
             guard scan(isRequest: false), contains(.status) else { return false }
-            let text = bytes.span.extracting(pseudoRange(.status))
+            let range = pseudoRange(.status)
+            let text = bytes.slice(range.offset, range.length)
             guard text.count == 3, text[0] >= 0x31, text[0] <= 0x39 else { return false }
             return Self.isDigit(text[1]) && Self.isDigit(text[2])
         }
@@ -55,7 +56,7 @@ extension HTTP2Fields {
     /// Whether the section is a trailer section (RFC 9113 §8.1): no pseudo-header fields.
     var areValidTrailers: Bool {
         mutating get {
-            for index in entries.indices where !isValidRegular(index) { return false }
+            for index in 0..<count where !isValidRegular(index) { return false }
             return true
         }
     }
@@ -63,10 +64,10 @@ extension HTTP2Fields {
     /// Checks every field and notes where the pseudo-header fields are.
     private mutating func scan(isRequest: Bool) -> Bool {
         var sawRegular = false
-        for index in entries.indices {
+        for index in 0..<count {
             let entry = entries[index]
             guard entry.nameLength > 0 else { return false }
-            if bytes[Int(entry.nameOffset)] != UInt8(ascii: ":") {
+            if bytes[Int(entry.offset)] != UInt8(ascii: ":") {
                 sawRegular = true
                 guard isValidRegular(index) else { return false }
                 continue
@@ -111,7 +112,7 @@ extension HTTP2Fields {
     /// The content-length: -1 when absent; nil when invalid or several differ (RFC 9110 §8.6).
     func contentLength() -> Int64? {
         var result: Int64 = -1
-        for index in entries.indices where entries[index].nameLength == 14 && name(index).equals("content-length") {
+        for index in 0..<count where entries[index].nameLength == 14 && name(index).equals("content-length") {
             let text = value(index)
             guard text.count > 0, text.count <= 18 else { return nil }
             var number: Int64 = 0

@@ -5,7 +5,7 @@ internal import Bytes
 
 /// Control frames on their way out: appended at the end, drained from the front, held in one array.
 struct OutputBuffer: ~Copyable {
-    private(set) var bytes: [UInt8] = []
+    private(set) var bytes = UniqueArray<UInt8>()
     private var head = 0
 
     /// Capacity that an emptied buffer keeps until the connection is idle: HEADERS of some fifty streams.
@@ -20,12 +20,9 @@ struct OutputBuffer: ~Copyable {
     mutating func append(copying span: Span<UInt8>) { bytes.append(copying: span) }
 
     mutating func append(_ value: UInt32) {
-        bytes.append(addingCapacity: 4) { span in
-            span.append(UInt8(truncatingIfNeeded: value >> 24))
-            span.append(UInt8(truncatingIfNeeded: value >> 16))
-            span.append(UInt8(truncatingIfNeeded: value >> 8))
-            span.append(UInt8(truncatingIfNeeded: value))
-        }
+        bytes.appendUninitialized(4)
+        var span = bytes.mutableSpan
+        span.writeUInt32BigEndian(value, at: span.count - 4)
     }
 
     mutating func append(_ value: UInt16) {
@@ -34,17 +31,17 @@ struct OutputBuffer: ~Copyable {
     }
 
     mutating func append(_ header: FrameHeader) {
-        var octets = InlineArray<9, UInt8>(repeating: 0)
-        var span = octets.mutableSpan
-        header.write(into: &span, at: 0)
-        bytes.append(copying: octets.span)
+        bytes.appendUninitialized(FrameHeader.size)
+        patch(header, at: bytes.count - FrameHeader.size)
     }
 
     /// Appends the Huffman encoding of `text`, which is `length` octets long.
     mutating func appendHuffman(_ text: Span<UInt8>, length: Int) {
-        bytes.append(addingCapacity: length) { span in
-            Huffman.encode(text, into: &span)
-        }
+        let start = bytes.count
+        bytes.appendUninitialized(length + Huffman.encodingSlack)
+        var span = bytes.mutableSpan
+        Huffman.encode(text, into: &span, at: start)
+        bytes.removeLast(Huffman.encodingSlack)
     }
 
     /// Overwrites the frame header at `position`.
@@ -58,23 +55,28 @@ struct OutputBuffer: ~Copyable {
 
     /// Makes room for a frame header at `position`, for CONTINUATION; moves what is behind it.
     mutating func insert(_ header: FrameHeader, at position: Int) {
-        bytes.insert(contentsOf: repeatElement(0, count: FrameHeader.size), at: position)
+        bytes.appendUninitialized(FrameHeader.size)
+        var index = bytes.count - 1
+        while index >= position + FrameHeader.size {
+            bytes[index] = bytes[index - FrameHeader.size]
+            index -= 1
+        }
         patch(header, at: position)
     }
 
     /// Drops everything from `position` on.
     mutating func truncate(to position: Int) {
-        bytes.removeSubrange(position...)
+        bytes.removeLast(bytes.count - position)
     }
 
     /// Moves as much as fits into `buffer`.
     ///
     /// - Returns: the number of bytes moved.
     mutating func drain(into buffer: inout ByteBuffer) -> Int {
-        let moved = buffer.appendPrefix(copying: bytes.span.extracting(head..<bytes.count))
+        let moved = buffer.appendPrefix(copying: bytes.slice(head, bytes.count - head))
         head += moved
         if head == bytes.count {
-            bytes.removeAll(keepingCapacity: bytes.capacity <= Self.busyCapacity)
+            if bytes.capacity <= Self.busyCapacity { bytes.removeAll() } else { bytes.releaseMemory() }
             head = 0
         } else if head > Self.busyCapacity {
             bytes.removeFirst(head)
@@ -86,7 +88,7 @@ struct OutputBuffer: ~Copyable {
     /// Gives memory back; for connections that are idle.
     mutating func releaseMemory() {
         if isEmpty {
-            bytes = []
+            bytes.releaseMemory()
             head = 0
         }
     }

@@ -15,7 +15,9 @@ struct FieldLists {
 
     let title: String
     let octets: [UInt8]
-    let lists: [[Field]]
+    let fields: [Field]
+    /// Where each list is in `fields`.
+    let bounds: [Range<Int>]
     /// The same fields as libnghttp2 wants them; lives as long as the program.
     let native: [UnsafeMutableBufferPointer<nghttp2_nv>]
 
@@ -30,19 +32,24 @@ struct FieldLists {
         let placed = lists.map { list in list.map { Field(name: place($0.0), value: place($0.1)) } }
         let storage = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: octets.count)
         _ = storage.initialize(from: octets)
-        guard let start = storage.baseAddress else { preconditionFailure("no octets") }
+        guard let first = storage.baseAddress else { preconditionFailure("no octets") }
         native = placed.map { list in
             let fields = UnsafeMutableBufferPointer<nghttp2_nv>.allocate(capacity: list.count)
             for (index, field) in list.enumerated() {
                 fields[index] = nghttp2_nv(
-                    name: start + field.name.lowerBound,
-                    value: start + field.value.lowerBound,
+                    name: first + field.name.lowerBound,
+                    value: first + field.value.lowerBound,
                     namelen: field.name.count, valuelen: field.value.count, flags: 0)
             }
             return fields
         }
         self.octets = octets
-        self.lists = placed
+        fields = placed.flatMap { $0 }
+        var start = 0
+        bounds = placed.map { list in
+            defer { start += list.count }
+            return start..<(start + list.count)
+        }
     }
 
     static func request(_ index: Int) -> [(String, String)] {

@@ -35,12 +35,13 @@ struct HeaderBenchmark {
         var wire = ByteBuffer(capacity: 1 << 16)
         let octets = lists.octets.span
         var total = 0
-        for list in lists.lists {
+        let fields = lists.fields.span
+        for list in lists.bounds {
             encoder.begin(into: &output)
-            for field in list {
+            for index in list {
                 encoder.encode(
-                    name: octets.extracting(field.name), value: octets.extracting(field.value), staticName: 0,
-                    indexing: .automatic, into: &output)
+                    name: octets.extracting(fields[index].name), value: octets.extracting(fields[index].value),
+                    staticName: 0, indexing: .automatic, into: &output)
             }
             total += output.drain(into: &wire)
             wire.clear()
