@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: The Ambit authors
+# SPDX-License-Identifier: Apache-2.0
+"""What traffic costs, counted and not timed: allocations and system calls of a tunnel per request, connection and MiB."""
+
+import pytest
+from mesh.counting import Counting
+from mesh.serving import discard, echo, exchange
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def client(world):
+    """A pod whose tunnel is counted, and a server on another node that echoes at 8080 and discards at 9090."""
+    world.namespace()
+    node1, node2 = world.node("node1"), world.node("node2")
+    client = world.pod("client", node1)
+    server = world.pod("server", node2)
+    server.serve(8080, echo)
+    server.serve(9090, discard)
+    client.server = server
+    node1.tunnel.options += ["--workers", "1"]
+    client.counting = Counting(node1.tunnel)
+    world.start()
+    return client
+
+
+def difference(client, action):
+    before = client.counting.settled()
+    action()
+    return client.counting.settled().since(before)
+
+
+def test_requests_allocate_nothing_and_make_few_system_calls(client):
+    connections = [client.connect(client.server, 8080) for _ in range(8)]
+
+    def requests(rounds):
+        for _ in range(rounds):
+            for connection in connections:
+                exchange(connection, b"x" * 1024)
+
+    requests(100)
+    cost = difference(client, lambda: requests(250))
+    assert cost.allocations == 0
+    # One after the other, so nothing can be batched: wait, receive and send, for the request and for its answer.
+    assert cost.system_calls <= 2000 * 6.5
+    assert cost.others == 0
+    for connection in connections:
+        connection.close()
+
+
+def test_many_requests_at_once_share_system_calls(client):
+    connections = [client.connect(client.server, 8080) for _ in range(64)]
+
+    def burst(rounds):
+        for _ in range(rounds):
+            for connection in connections:
+                connection.sendall(b"x" * 256)
+            for connection in connections:
+                received = 0
+                while received < 256:
+                    received += len(connection.recv(256 - received))
+
+    burst(20)
+    cost = difference(client, lambda: burst(30))
+    assert cost.allocations == 0
+    # Two per request are the least: the application's socket is read once and written once (seen: 2.2).
+    assert cost.system_calls <= 64 * 30 * 3
+    for connection in connections:
+        connection.close()
+
+
+def test_bulk_moves_in_large_pieces_without_allocating(client):
+    connection = client.connect(client.server, 9090)
+    block = bytes(MIB)
+
+    def send(count):
+        for _ in range(count):
+            connection.sendall(block)
+
+    send(64)  # windows and the socket's buffers have grown
+    cost = difference(client, lambda: send(64))
+    assert cost.allocations <= 8
+    # A record is 16 KiB, so 64 reads per MiB; a write carries several records (seen: 66 and 18).
+    assert cost.receives <= 64 * 80
+    assert cost.sends <= 64 * 24
+    connection.close()
+
+
+def test_a_connection_costs_a_bounded_number_of_allocations_and_calls(client):
+    def connect(count):
+        for _ in range(count):
+            with client.connect(client.server, 8080) as connection:
+                exchange(connection)
+
+    connect(200)
+    cost = difference(client, lambda: connect(200))
+    # Seen: 4 allocations and 20 calls.
+    assert cost.allocations <= 200 * 8
+    assert cost.system_calls <= 200 * 26
