@@ -17,7 +17,7 @@ package struct TextTable {
         rows.append(
             cells.map { cell in
                 if cell.isEmpty { return "-" }
-                return String(String.UnicodeScalarView(cell.unicodeScalars.map(Self.printable)))
+                return Self.printable(cell)
             })
     }
 
@@ -33,6 +33,11 @@ package struct TextTable {
             }
             return line + "\n"
         }.joined()
+    }
+
+    /// A text with what is not printable as `?`.
+    package static func printable(_ text: String) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.map(printable)))
     }
 
     private static func printable(_ scalar: Unicode.Scalar) -> Unicode.Scalar {

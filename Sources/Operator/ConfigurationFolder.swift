@@ -39,17 +39,24 @@ package struct ConfigurationFolder: Sendable {
     }
 
     /// Reads the folder as it is now.
+    package func load() throws(OperatorError) -> Content {
+        let (store, findings) = try read(keepsSource: false)
+        let translation = translate(store)
+        return Content(
+            entries: store.merged().entries, model: translation.model, findings: findings + translation.findings)
+    }
+
+    /// The objects of the folder, and what is wrong with single ones.
     ///
     /// - Parameter keepsSource: whether objects keep the text they were written as.
-    package func load(keepsSource: Bool = false) throws(OperatorError) -> Content {
+    func read(keepsSource: Bool) throws(OperatorError) -> (store: ObjectStore, findings: [Finding]) {
         do throws(ManifestError) {
             var options = FolderSource.Options()
             options.reader.keepsWaypointObjects = keepsSource
             var source = try FolderSource(directory: path, options: options)
             let load = source.load()
-            return Content(
-                entries: source.objects.merged().entries, model: load?.model ?? MeshModel(),
-                findings: load?.findings ?? [])
+            let found = Set(translate(source.objects).findings)
+            return (source.objects, (load?.findings ?? []).filter { !found.contains($0) })
         } catch {
             throw OperatorError("--config \(path): \(error)")
         }

@@ -23,12 +23,12 @@ package struct WaypointCondition: Equatable, Sendable {
     ///
     /// - Parameter probe: asks a proxy.
     package static func all(
-        of record: WaypointRecord, probe: (WaypointRecord.Proxy) -> WaypointOperator.Readiness
+        of record: FolderWaypoint, probe: (FolderWaypoint.Proxy) -> WaypointOperator.Readiness
     ) -> [WaypointCondition] {
         [accepted(record), programmed(record), ready(record, record.proxies.map { ($0, probe($0)) })]
     }
 
-    private static func accepted(_ record: WaypointRecord) -> WaypointCondition {
+    private static func accepted(_ record: FolderWaypoint) -> WaypointCondition {
         record.hasListener
             ? WaypointCondition(status: .true, type: "Accepted", reason: "Accepted", message: "Resource accepted")
             : WaypointCondition(
@@ -36,7 +36,7 @@ package struct WaypointCondition: Equatable, Sendable {
                 message: "no listener with protocol HBONE; add {name: mesh, port: 15008, protocol: HBONE}")
     }
 
-    private static func programmed(_ record: WaypointRecord) -> WaypointCondition {
+    private static func programmed(_ record: FolderWaypoint) -> WaypointCondition {
         guard record.hasListener, !record.addresses.isEmpty else {
             return WaypointCondition(
                 status: .false, type: "Programmed", reason: "AddressNotAssigned",
@@ -55,7 +55,7 @@ package struct WaypointCondition: Equatable, Sendable {
     }
 
     private static func ready(
-        _ record: WaypointRecord, _ answers: [(WaypointRecord.Proxy, WaypointOperator.Readiness)]
+        _ record: FolderWaypoint, _ answers: [(FolderWaypoint.Proxy, WaypointOperator.Readiness)]
     ) -> WaypointCondition {
         let count = answers.count { $0.1 == .ready }
         let problems = answers.filter { $0.1 != .ready }

@@ -105,7 +105,7 @@ extension WaypointOperator {
         let deadline = options.timeout.map { MonotonicClock.now() + $0 }
         while true {
             let content = try folder.load()
-            let proxies = WaypointRecord.proxies(of: name, content)
+            let proxies = FolderWaypoint.proxies(of: name, content)
             let problem: String
             if proxies.isEmpty {
                 problem =
@@ -141,7 +141,7 @@ extension WaypointOperator {
 
     private func program(_ manifest: WaypointManifest) throws(OperatorError) {
         let content = try folder.load()
-        guard let record = WaypointRecord.all(in: content).first(where: { $0.name == manifest.name }) else {
+        guard let record = FolderWaypoint.all(in: content).first(where: { $0.name == manifest.name }) else {
             throw OperatorError("Gateway \(manifest.name) is not in the folder any more; apply again")
         }
         // Addresses that lead to its pods are right as they are, whoever wrote them.

@@ -23,7 +23,7 @@ extension WaypointOperator {
 
     /// The waypoints of a namespace, of one revision if given.
     package func names(namespace: String, revision: String?) throws(OperatorError) -> [WaypointName] {
-        WaypointRecord.all(in: try folder.load())
+        FolderWaypoint.all(in: try folder.load())
             .filter { $0.name.namespace == namespace && (revision == nil || $0.revision == revision) }
             .map(\.name)
     }
@@ -34,7 +34,7 @@ extension WaypointOperator {
             let record = try folder.locked { () throws(OperatorError) in try removeGateway(name, options) }
             guard let record else {
                 // A second call may still have pods to take away that were serving at the first.
-                try removePods(name, WaypointRecord.proxies(of: name, folder.load()), options)
+                try removePods(name, FolderWaypoint.proxies(of: name, folder.load()), options)
                 say("waypoint \(name) not found")
                 continue
             }
@@ -54,10 +54,10 @@ extension WaypointOperator {
     /// - Returns: what was there; nil when there is no such waypoint.
     private func removeGateway(
         _ name: WaypointName, _ options: DeleteOptions
-    ) throws(OperatorError) -> WaypointRecord? {
+    ) throws(OperatorError) -> FolderWaypoint? {
         let content = try folder.load()
-        guard let record = WaypointRecord.all(in: content).first(where: { $0.name == name }) else {
-            if options.removesLabels { try unlabel(WaypointRecord.users(of: name, content), content) }
+        guard let record = FolderWaypoint.all(in: content).first(where: { $0.name == name }) else {
+            if options.removesLabels { try unlabel(FolderWaypoint.users(of: name, content), content) }
             return nil
         }
         if options.removesLabels { try unlabel(record.users, content) }
@@ -83,7 +83,7 @@ extension WaypointOperator {
 
     /// Removes the pods that `apply` made, when nothing serves there any more: tunnels close connections to pods that are gone.
     private func removePods(
-        _ name: WaypointName, _ proxies: [WaypointRecord.Proxy], _ options: DeleteOptions
+        _ name: WaypointName, _ proxies: [FolderWaypoint.Proxy], _ options: DeleteOptions
     ) throws(OperatorError) {
         var left = proxies.filter { proxy in
             proxy.addresses.contains { WaypointManifest(name).podKey(at: $0) == proxy.key }

@@ -25,7 +25,7 @@ package struct WaypointOperator {
     /// The folder.
     package let folder: ConfigurationFolder
     /// Asks a proxy whether it is ready.
-    package let probe: (WaypointRecord.Proxy) -> Readiness
+    package let probe: (FolderWaypoint.Proxy) -> Readiness
     /// Waits between two questions.
     package let pause: (Nanoseconds) -> Void
     /// Gets each line for standard output.
@@ -35,7 +35,7 @@ package struct WaypointOperator {
 
     /// Puts the parts together.
     package init(
-        folder: ConfigurationFolder, probe: @escaping (WaypointRecord.Proxy) -> Readiness,
+        folder: ConfigurationFolder, probe: @escaping (FolderWaypoint.Proxy) -> Readiness,
         pause: @escaping (Nanoseconds) -> Void, say: @escaping (String) -> Void, warn: @escaping (String) -> Void
     ) {
         self.folder = folder

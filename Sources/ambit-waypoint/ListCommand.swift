@@ -29,7 +29,7 @@ enum ListCommand {
             Terminal.print(command.help(defaults: WaypointArguments()))
             return .success
         }
-        let records = try WaypointRecord.all(in: arguments.folder().load()).filter {
+        let records = try FolderWaypoint.all(in: arguments.folder().load()).filter {
             arguments.isAllNamespaces || $0.name.namespace == arguments.namespace
         }
         if arguments.form == .json {
@@ -50,7 +50,7 @@ enum ListCommand {
         return .success
     }
 
-    private static func json(_ records: [WaypointRecord]) -> String {
+    private static func json(_ records: [FolderWaypoint]) -> String {
         var json = JSONWriter()
         json.array { json in
             for record in records {

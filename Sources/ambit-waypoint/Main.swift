@@ -15,6 +15,7 @@ enum Main {
             ("list", ListCommand.command.summary, ListCommand.main),
             ("status", StatusCommand.command.summary, StatusCommand.main),
             ("delete", DeleteCommand.command.summary, DeleteCommand.main),
+            ("analyze", AnalyzeCommand.command.summary, AnalyzeCommand.main),
             ("version", "Print the version.", VersionCommand.main),
         ]
     }

@@ -12,7 +12,7 @@ enum ReadinessProbe {
     private static var timeout: Nanoseconds { .seconds(2) }
 
     /// Asks all addresses of a pod until one answers; from inside its network namespace, if that is known and may be entered.
-    static func ask(_ proxy: WaypointRecord.Proxy, port: UInt16) -> WaypointOperator.Readiness {
+    static func ask(_ proxy: FolderWaypoint.Proxy, port: UInt16) -> WaypointOperator.Readiness {
         if let path = proxy.networkNamespacePath {
             do throws(NetworkNamespaceError) {
                 let own = try NetworkNamespace.own()
@@ -24,7 +24,7 @@ enum ReadinessProbe {
         return askDirectly(proxy, port)
     }
 
-    private static func askDirectly(_ proxy: WaypointRecord.Proxy, _ port: UInt16) -> WaypointOperator.Readiness {
+    private static func askDirectly(_ proxy: FolderWaypoint.Proxy, _ port: UInt16) -> WaypointOperator.Readiness {
         var result = WaypointOperator.Readiness.notRunning
         for address in proxy.addresses {
             result = ask(SocketAddress(ip: address, port: port))

@@ -70,7 +70,7 @@ enum StatusCommand {
     private static func rows(
         _ folder: ConfigurationFolder, _ arguments: WaypointArguments
     ) throws(OperatorError) -> [Row] {
-        try WaypointRecord.all(in: folder.load())
+        try FolderWaypoint.all(in: folder.load())
             .filter { arguments.isAllNamespaces || $0.name.namespace == arguments.namespace }
             .flatMap { record in
                 WaypointCondition.all(of: record) { ReadinessProbe.ask($0, port: arguments.readinessPort) }

@@ -12,7 +12,7 @@ import pytest
 from mesh.command import run
 
 LABEL = "istio.io/use-waypoint"
-COMMANDS = ["apply", "generate", "list", "status", "delete", "version"]
+COMMANDS = ["apply", "generate", "list", "status", "delete", "analyze", "version"]
 MESH = """\
 # The shop's namespace.
 apiVersion: v1
@@ -453,3 +453,53 @@ def test_delete_takes_a_gateway_out_of_the_users_file(folder):
     (folder.path / "mesh.yaml").write_text(MESH + "---\n# our waypoint\n" + run(binary(), "generate").stdout)
     folder("delete", "waypoint")
     assert folder["mesh.yaml"] == MESH
+
+
+# analyze
+
+
+ROUTE = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web}
+spec:
+  hosts: [web]
+  http:
+  - route:
+    - destination: {host: wbe}
+"""
+
+
+def test_analyze_names_file_line_object_and_field_and_ends_with_1(folder):
+    (folder.path / "route.yaml").write_text(ROUTE)
+    result = folder("analyze", status=1)
+    assert ("route.yaml:8: error: VirtualService default/web: spec.http[0].route[0].destination.host: there is no service "
+            "wbe.default.svc.cluster.local: its share of the requests is answered 500; correct the name\n") in result.stdout
+    assert result.stdout.endswith("1 errors, 1 warnings in 3 objects.\n")  # the warning: web has no waypoint
+    rows = json.loads(folder("analyze", "-o", "json", status=1).stdout)
+    assert [(row["severity"], row["file"], row["line"]) for row in rows] == [
+        ("warning", "route.yaml", 5), ("error", "route.yaml", 8)]
+    assert rows[1]["field"] == "spec.http[0].route[0].destination.host" and "correct the name" in rows[1]["message"]
+
+
+def test_analyze_a_file_as_if_it_were_in_the_folder(folder, tmp_path_factory):
+    file = tmp_path_factory.mktemp("new") / "route.yaml"
+    file.write_text(ROUTE.replace("wbe", "web"))
+    result = folder("analyze", file)
+    assert result.stdout.splitlines()[0].startswith(f"{file}:5: warning: VirtualService default/web: spec.hosts[0]: nothing")
+    # By itself, it says nothing of services; a folder of files is read as a whole.
+    assert run(binary(), "analyze", file).stdout == "No problems found in 1 objects.\n"
+    (file.parent / "mesh.yaml").write_text(MESH)
+    assert "1 warnings in 3 objects" in run(binary(), "analyze", file.parent).stdout
+
+
+def test_analyze_of_a_working_mesh_finds_nothing(folder, proxy):
+    folder("apply", "--address", proxy.address, "--enroll-namespace")
+    (folder.path / "route.yaml").write_text(ROUTE.replace("wbe", "web"))
+    assert folder("analyze").stdout.startswith("No problems found in ")
+
+
+def test_analyze_bad_usage_and_missing_files(tmp_path):
+    assert run(binary(), "analyze", check=False).returncode == 64
+    result = run(binary(), "analyze", tmp_path / "none.yaml", check=False)
+    assert result.returncode == 1 and "cannot be read" in result.stderr and result.stderr.count("\n") == 1

@@ -6,7 +6,7 @@ package import Manifest
 internal import Mesh
 
 /// A waypoint of a folder: its Gateway, its pods, and who asks for it.
-package struct WaypointRecord: Sendable {
+package struct FolderWaypoint: Sendable {
     /// A pod of a waypoint.
     package struct Proxy: Equatable, Sendable {
         /// The pod.
@@ -42,10 +42,10 @@ package struct WaypointRecord: Sendable {
     package var isProgrammed: Bool { hasListener && !addresses.isEmpty && !proxies.isEmpty }
 
     /// All waypoints of a folder, in the order of their names.
-    package static func all(in content: ConfigurationFolder.Content) -> [WaypointRecord] {
+    package static func all(in content: ConfigurationFolder.Content) -> [FolderWaypoint] {
         content.entries.compactMap { entry in
             guard case .gateway(let gateway) = entry.object.body, gateway.isWaypoint else { return nil }
-            return WaypointRecord(entry, gateway, content)
+            return FolderWaypoint(entry, gateway, content)
         }
     }
 
