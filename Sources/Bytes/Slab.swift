@@ -7,7 +7,7 @@
 /// copied. A key is an index and the generation of the slot: a key kept too long misses instead of naming a stranger.
 /// Owned by one thread.
 ///
-/// The type is public, as the only one: Swift 6.3 specialises a generic type of another module only if it is public and its
+/// The type is public, which is rare here: Swift 6.3 specialises a generic type of another module only if it is public and its
 /// methods inlinable, and code that is not specialised looks up metadata on every call (measured: 10 % of a tunnel's CPU).
 @safe
 public struct Slab<Element: ~Copyable>: ~Copyable {

@@ -3,23 +3,26 @@
 
 /// A growable array with one owner, for trivial elements: appending costs neither a uniqueness check nor a reference count.
 ///
-/// Holds no memory before the first element. Every access is bounds-checked, as with `Array`.
+/// Holds no memory before the first element. Every access is bounds-checked, as with `Array`. Public for the same reason as
+/// `Slab`.
 @safe
-package struct UniqueArray<Element: BitwiseCopyable>: ~Copyable {
+public struct UniqueArray<Element: BitwiseCopyable>: ~Copyable {
     @usableFromInline var base: UnsafeMutablePointer<Element>?
     @usableFromInline var used: Int
     @usableFromInline var room: Int
 
     /// The smallest allocation, in octets.
-    private static var smallest: Int { 64 }
+    @inlinable static var smallest: Int { 64 }
 
     /// An array without elements or memory.
+    @inlinable
     package init() {
         unsafe base = nil
         used = 0
         room = 0
     }
 
+    @inlinable
     deinit {
         unsafe base?.deallocate()
     }
@@ -79,7 +82,7 @@ package struct UniqueArray<Element: BitwiseCopyable>: ~Copyable {
         if additional > capacity &- count { grow(additional) }
     }
 
-    @usableFromInline
+    @inlinable
     @inline(never)
     mutating func grow(_ additional: Int) {
         let wanted = max(count + additional, capacity * 2, Self.smallest / MemoryLayout<Element>.stride)
@@ -110,6 +113,7 @@ package struct UniqueArray<Element: BitwiseCopyable>: ~Copyable {
     }
 
     /// Removes the first `length` elements; moves the others.
+    @inlinable
     package mutating func removeFirst(_ length: Int) {
         precondition(length >= 0 && length <= count)
         used -= length
@@ -122,6 +126,7 @@ package struct UniqueArray<Element: BitwiseCopyable>: ~Copyable {
     package mutating func removeAll() { used = 0 }
 
     /// Removes all elements and gives the memory back.
+    @inlinable
     package mutating func releaseMemory() {
         unsafe base?.deallocate()
         unsafe base = nil
