@@ -41,12 +41,13 @@ let modules: [(name: String, dependencies: [String])] = [
     ("Manifest", ["Bytes", "Identity", "LinuxIO", "Mesh", "RegularExpressions", "CLinux"]),
     ("Operator", ["Bytes", "LinuxIO", "Mesh", "Manifest"]),
     ("HBONE", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS"]),
+    ("Certificates", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS", "GRPC", "HBONE"]),
     ("Redirection", ["Bytes", "LinuxIO", "CLinux", "CNetfilter"]),
     (
         "Tunnel",
         [
             "Bytes", "Identity", "LinuxIO", "Mesh", "Telemetry", "HTTP2", "Authorization", "Routing", "TLS", "Manifest",
-            "HBONE", "Redirection",
+            "HBONE", "Certificates", "Redirection",
         ]
     ),
 ]
@@ -84,7 +85,8 @@ let package = Package(
             .executableTarget(
                 name: "ambit-tunnel",
                 dependencies: [
-                    "Bytes", "Console", "Identity", "LinuxIO", "Mesh", "Telemetry", "Manifest", "Redirection", "Tunnel",
+                    "Bytes", "Console", "Identity", "LinuxIO", "Mesh", "Telemetry", "TLS", "Manifest", "Certificates",
+                    "Redirection", "Tunnel",
                 ],
                 swiftSettings: strict, linkerSettings: release),
             .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),

@@ -10,6 +10,12 @@ package struct RevocationSet: Sendable {
     /// The lists, in the order of the input.
     package let lists: [RevocationList]
 
+    /// No lists.
+    package init() { lists = [] }
+
+    /// The lists of several sets.
+    package init(joining sets: [RevocationSet]) { lists = sets.flatMap(\.lists) }
+
     /// Reads one list in DER, or one or more in PEM.
     ///
     /// - Throws: `.tooLarge(.revocationList)`; `.malformed(.revocationList)` also when there is none.

@@ -27,6 +27,15 @@ package struct TrustBundle: Sendable, Hashable {
         try self.init(Certificate.parse(pem: pem))
     }
 
+    /// Reads a bundle from a PEM file.
+    ///
+    /// - Throws: `.file(.bundle, …)`, `.fileTooLarge`, and what `init(pem:)` throws.
+    package init(path: String) throws(IdentityError) {
+        let text = try FileAccess.read(path, as: .bundle, limit: Certificate.maximumPEMLength, isSecret: false)
+        guard let text else { throw .file(.bundle, .open, errno: FileAccess.noSuchFile) }
+        try self.init(pem: text.span)
+    }
+
     /// The PEM text of all authorities.
     ///
     /// - Throws: `.cryptography`.

@@ -12,6 +12,9 @@ package struct UnixTime: Hashable, Sendable, Comparable, CustomStringConvertible
         self.seconds = seconds
     }
 
+    /// A time that nothing reaches.
+    package static let distantFuture = UnixTime(seconds: .max)
+
     /// The system's clock.
     ///
     /// For the edge of the program: everything below takes the time as a parameter.

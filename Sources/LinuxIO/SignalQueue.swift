@@ -32,8 +32,10 @@ package final class SignalQueue: Sendable {
     package struct Outcome {
         /// The signal that came, if one did.
         package let signal: CInt?
-        /// Whether the other descriptor can be read.
-        package let isOtherReadable: Bool
+        /// Which of the other descriptors can be read, in their order.
+        package let readable: [Bool]
+        /// Whether the first of the other descriptors can be read.
+        package var isOtherReadable: Bool { readable.first ?? false }
     }
 
     /// Waits for a signal or for `other` to be readable.
@@ -42,11 +44,16 @@ package final class SignalQueue: Sendable {
     ///   - other: -1 for none.
     ///   - milliseconds: -1 waits without end.
     package func wait(alsoFor other: CInt, milliseconds: CInt) -> Outcome {
-        var fds = [
-            pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: other, events: Int16(POLLIN), revents: 0),
-        ]
-        guard unsafe poll(&fds, 2, milliseconds) > 0 else { return Outcome(signal: nil, isOtherReadable: false) }
+        wait(alsoFor: [other], milliseconds: milliseconds)
+    }
+
+    /// Waits for a signal or for any of `others` to be readable.
+    ///
+    /// - Parameter milliseconds: -1 waits without end.
+    package func wait(alsoFor others: [CInt], milliseconds: CInt) -> Outcome {
+        var fds = ([descriptor.rawValue] + others).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        let none = Outcome(signal: nil, readable: others.map { _ in false })
+        guard unsafe poll(&fds, nfds_t(fds.count), milliseconds) > 0 else { return none }
         var signal: CInt?
         if fds[0].revents != 0 {
             var information = signalfd_siginfo()
@@ -55,6 +62,6 @@ package final class SignalQueue: Sendable {
                 signal = CInt(information.ssi_signo)
             }
         }
-        return Outcome(signal: signal, isOtherReadable: fds[1].revents != 0)
+        return Outcome(signal: signal, readable: fds.dropFirst().map { $0.revents != 0 })
     }
 }

@@ -71,8 +71,45 @@ final class ControlObserver {
         }
     }
 
-    /// A certificate was renewed.
-    func certificateRenewed(_ identity: SPIFFEID) {
-        log.log(.info, .identity, "certificate renewed") { $0.field("identity", identity.description) }
+    /// A pod is captured without certificate; its connections are refused until there is one.
+    func certificateMissing(_ pod: Pod, _ error: String) {
+        log.log(.error, .identity, "pod has no certificate yet; its connections are refused") {
+            $0.field("pod", pod.name)
+            $0.field("identity", pod.identity.description)
+            $0.field("error", error)
+        }
+    }
+
+    /// A certificate was issued or renewed.
+    func certificateIssued(_ identity: SPIFFEID, isFirst: Bool) {
+        log.log(.info, .identity, isFirst ? "certificate issued" : "certificate renewed") {
+            $0.field("identity", identity.description)
+        }
+    }
+
+    /// The CA's directory has changed, or cannot be read.
+    func authorityChanged(error: String?) {
+        guard let error else {
+            return log.log(.info, .identity, "CA has another signer or bundle; all certificates are new")
+        }
+        log.log(.error, .identity, "CA directory cannot be read; the last good state serves") {
+            $0.field("error", error)
+        }
+    }
+
+    /// Other CRLs are in force.
+    func revocationChanged(_ lists: RevocationSet) {
+        log.log(.info, .identity, "revocation lists read") {
+            $0.field("lists", UInt64(lists.lists.count))
+            $0.field("revoked", UInt64(lists.lists.reduce(0) { $0 + $1.count }))
+        }
+    }
+
+    /// Revocation is in doubt.
+    func revocationFailed(_ text: String, peersAreRefused: Bool) {
+        log.log(.error, .identity, "revocation is in doubt") {
+            $0.field("error", text)
+            $0.field("peers", peersAreRefused ? "refused" : "accepted")
+        }
     }
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Bytes
+internal import Certificates
 internal import Identity
 internal import LinuxIO
 internal import Manifest
@@ -54,11 +55,13 @@ final class ControlState: Sendable {
             var row = CertificateRow()
             row.identity = identity.description
             row.kind = "Leaf"
-            row.status = "Available"
-            row.serialNumber = entry.svid.leaf.serialText
-            row.notBeforeUnixSeconds = entry.svid.leaf.notBefore.seconds
-            row.notAfterUnixSeconds = entry.svid.leaf.notAfter.seconds
-            if entry.failures > 0 { row.notes = ["renewal failed \(entry.failures) times"] }
+            row.status = entry.issued == nil ? entry.failure == nil ? "Initializing" : "Unavailable" : "Available"
+            if let leaf = entry.issued?.svid.leaf {
+                row.serialNumber = leaf.serialText
+                row.notBeforeUnixSeconds = leaf.notBefore.seconds
+                row.notAfterUnixSeconds = leaf.notAfter.seconds
+            }
+            if let failure = entry.failure { row.notes = ["failed \(entry.failures) times: \(failure)"] }
             return row
         }
         content.withLock {

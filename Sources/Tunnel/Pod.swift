@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Bytes
+internal import Certificates
 internal import Identity
 internal import LinuxIO
 internal import Synchronization
-internal import TLS
 
 /// A pod of this node that is in the mesh: whose namespace sockets are opened in, with whose identity, within which limits.
 ///
@@ -14,12 +14,6 @@ internal import TLS
 /// bound, they do not order) and the TLS contexts, which the control thread replaces when a certificate is renewed and a
 /// worker reads once per HBONE connection, under the mutex.
 final class Pod: Sendable {
-    /// The contexts of one certificate: as server for 15008, as client towards other pods.
-    struct Contexts: Sendable {
-        let server: TLSContext
-        let client: TLSContext
-    }
-
     /// Kubernetes' UID; unique for as long as the pod lives.
     let uid: String
     /// The pod's namespace and name, for messages.
@@ -38,7 +32,7 @@ final class Pod: Sendable {
     let handshakes = Atomic<Int>(0)
     private let rate = Atomic<UInt64>(0)
     private let buffered = Atomic<Int>(0)
-    private let contexts = Mutex<Contexts?>(nil)
+    private let contexts = Mutex<CertificateContexts?>(nil)
 
     init(
         uid: String, name: String, identity: SPIFFEID, network: consuming NetworkNamespace, isRedirected: Bool,
@@ -53,12 +47,12 @@ final class Pod: Sendable {
     }
 
     /// The contexts to use for a new connection; nil while no certificate has been issued.
-    func currentContexts() -> Contexts? {
+    func currentContexts() -> CertificateContexts? {
         contexts.withLock { $0 }
     }
 
     /// Replaces the contexts; live connections keep the ones they were made with.
-    func replaceContexts(_ new: Contexts) {
+    func replaceContexts(_ new: CertificateContexts) {
         contexts.withLock { $0 = new }
     }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Bytes
+internal import Certificates
 internal import Identity
 internal import LinuxIO
 internal import Mesh
@@ -43,6 +44,10 @@ final class PodRegistry {
     private var forwardPod: Pod?
     /// Pods that could not be joined, with what was said about it, so that a repeated failure is logged once.
     private(set) var pending: [String: String] = [:]
+    /// Pods that wait for the first certificate of their identity.
+    private var awaiting: [String: (identity: SPIFFEID, since: MonotonicTime)] = [:]
+    /// How long a pod waits to be captured for want of a certificate: an answer takes milliseconds.
+    private static let certificatePatience = Nanoseconds.seconds(2)
 
     init(
         configuration: TunnelConfiguration, own: OwnNetwork, redirection: consuming PodRedirection,
@@ -82,7 +87,8 @@ final class PodRegistry {
         for (uid, (enrollment, index)) in wanted where members[uid] == nil {
             join(uid, enrollment, index, snapshot)
         }
-        certificates.keepOnly(Set(pods.map(\.identity)))
+        awaiting = awaiting.filter { pending[$0.key] != nil }
+        certificates.keepOnly(Set(pods.map(\.identity) + awaiting.values.map(\.identity)))
         observer.pods(active: members.count, pending: pending.count)
     }
 
@@ -90,7 +96,10 @@ final class PodRegistry {
     func startForwards() throws(JoinError) {
         guard configuration.isForwarding else { return }
         let pod = try ForwardPod.pod(configuration)
-        try issueContexts(for: pod)
+        // What is called before there is a certificate is refused; nothing else can be done on the way to it.
+        if let contexts = certificates.contexts(for: pod.identity, .realTime, now: .now()) {
+            pod.replaceContexts(contexts)
+        }
         for worker in workers {
             var listeners: [(purpose: Listener.Purpose, descriptor: CInt)] = []
             for (index, forward) in configuration.forwards.enumerated() {
@@ -124,23 +133,31 @@ final class PodRegistry {
         leaving.removeAll { $0.isOver(now) }
     }
 
-    /// Gives pods of `identities` their new contexts.
-    func refreshContexts(of identities: [SPIFFEID], now: UnixTime) {
-        for pod in pods where identities.contains(pod.identity) {
-            do throws(CertificateError) {
-                pod.replaceContexts(try certificates.contexts(for: pod.identity, now: now))
-            } catch {
-                observer.certificateFailed(pod.identity, "\(error)")
-            }
-        }
+    /// Gives the pods of `identity` their new contexts.
+    func replaceContexts(of identity: SPIFFEID, _ contexts: CertificateContexts) {
+        for pod in pods where pod.identity == identity { pod.replaceContexts(contexts) }
     }
 
+    /// Whether a pod waits for its first certificate.
+    func isAwaited(_ identity: SPIFFEID) -> Bool { awaiting.values.contains { $0.identity == identity } }
+
+    /// Gives a pod its contexts; without any it waits for its first certificate, but not for long: its traffic is
+    /// captured then too, and refused until the certificate is in.
     private func issueContexts(for pod: Pod) throws(JoinError) {
-        do throws(CertificateError) {
-            pod.replaceContexts(try certificates.contexts(for: pod.identity, now: .now()))
-        } catch {
-            throw .certificate(error)
+        if let contexts = certificates.contexts(for: pod.identity, now: .now()) {
+            awaiting[pod.uid] = nil
+            return pod.replaceContexts(contexts)
         }
+        let now = MonotonicClock.now()
+        let since = awaiting[pod.uid]?.since ?? now
+        let failure = certificates.current[pod.identity]?.failure
+        guard failure == nil, now - since < Self.certificatePatience else {
+            awaiting[pod.uid] = nil
+            _ = certificates.contexts(for: pod.identity, .realTime, now: .now())
+            return observer.certificateMissing(pod, failure.map { "\($0)" } ?? "no answer from the CA service yet")
+        }
+        awaiting[pod.uid] = (pod.identity, since)
+        throw .certificateAwaited
     }
 
     private func join(_ uid: String, _ enrollment: Enrollment, _ index: WorkloadIndex, _ snapshot: MeshSnapshot) {
@@ -166,7 +183,7 @@ final class PodRegistry {
             observer.podJoined(pod)
         } catch {
             let text = "\(error)"
-            if pending[uid] != text { observer.podFailed(name, text) }
+            if pending[uid] != text, !error.isWait { observer.podFailed(name, text) }
             pending[uid] = text
         }
     }
@@ -282,9 +299,15 @@ final class PodRegistry {
 
 /// Why a pod could not join the mesh.
 enum JoinError: Error, CustomStringConvertible {
+    /// Whether nothing is wrong, only not ready yet.
+    var isWait: Bool {
+        if case .certificateAwaited = self { return true }
+        return false
+    }
+
     case noIdentity
     case network(NetworkNamespaceError)
-    case certificate(CertificateError)
+    case certificateAwaited
     case listen(SystemError, port: UInt16)
     case redirection(RedirectionError)
 
@@ -292,7 +315,7 @@ enum JoinError: Error, CustomStringConvertible {
         switch self {
         case .noIdentity: "the pod's service account makes no SPIFFE ID"
         case .network(let error): "network namespace: \(error)"
-        case .certificate(let error): "certificate: \(error)"
+        case .certificateAwaited: "waits for its certificate"
         case .listen(let error, let port):
             error.isAddressInUse
                 ? "port \(port) is in use; free it, or exclude the pod by istio.io/dataplane-mode: none"

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Bytes
+internal import Certificates
 internal import Identity
 internal import LinuxIO
 internal import Manifest
@@ -35,9 +36,7 @@ struct StartedParts {
             throw .policiesUnknown(directory: configuration.configDirectory, first, others: loaded.lost.count - 1)
         }
         let seed = UInt64(truncatingIfNeeded: WallClock.now())
-        certificates = CertificateKeeper(
-            authority: try Self.openAuthority(configuration), validitySeconds: configuration.svidValiditySeconds,
-            seed: seed)
+        certificates = try Self.openCertificates(configuration, seed: seed)
         let own = try Self.openNetwork()
         let snapshot = MeshSnapshot(configuration.completing(loaded.model), generation: 1)
         do throws(SystemError) {
@@ -94,12 +93,15 @@ struct StartedParts {
         }
     }
 
-    private static func openAuthority(_ configuration: TunnelConfiguration) throws(StartError) -> CertificateAuthority {
-        do throws(IdentityError) {
-            return try CertificateAuthority.open(
-                directory: configuration.caDirectory, trustDomain: configuration.trustDomain, now: .now())
-        } catch {
+    private static func openCertificates(
+        _ configuration: TunnelConfiguration, seed: UInt64
+    ) throws(StartError) -> CertificateKeeper {
+        do throws(CertificateError) {
+            return try CertificateKeeper(configuration.certificates, seed: seed, now: .now())
+        } catch .identity(let error) {
             throw .authority(directory: configuration.caDirectory, error)
+        } catch {
+            throw .configuration("certificates: \(error)")
         }
     }
 

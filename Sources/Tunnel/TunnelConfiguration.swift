@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Bytes
+package import Certificates
 package import Identity
 internal import LinuxIO
+internal import TLS
 package import Telemetry
 
 /// Everything `ambit-tunnel run` can be told; each value has the flag of the same name.
@@ -16,6 +18,20 @@ package struct TunnelConfiguration: Sendable {
     package var nodeName: String
     /// Folder with the embedded CA (`--ca-dir`).
     package var caDirectory: String
+    /// Where to take certificates from instead (`--ca-address`); nil: the embedded CA.
+    package var caAddress: CertificateAuthorityAddress?
+    /// File with the authorities of the CA service's own certificate (`--ca-root-cert`); Istio's.
+    package var caRootsFile = "/var/run/secrets/istio/root-cert.pem"
+    /// File with the token for the CA service (`--ca-token`); Istio's projected token.
+    package var caTokenFile = "/var/run/secrets/tokens/istio-token"
+    /// Files with CRLs (`--crl`, repeated); empty: revocation is not checked.
+    package var revocationFiles: [String] = []
+    /// Whether peers are refused while a CRL file cannot be read (`--crl-unreadable`).
+    package var whenRevocationUnreadable = CertificateSettings.Doubt.refuse
+    /// Whether peers of an authority are refused whose CRL is out of date (`--crl-expired`).
+    package var whenRevocationExpired = CertificateSettings.Doubt.refuse
+    /// Key-exchange groups in order of preference (`--tls-groups`).
+    package var keyExchangeGroups = TLSOptions().groups
     /// Trust domain of all identities (`--trust-domain`).
     package var trustDomain = TrustDomain.clusterLocal
     /// Name of this cluster in logs, metrics and baggage (`--cluster-id`); Istio's default.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Bytes
+internal import Certificates
 internal import Identity
 internal import LinuxIO
 internal import Manifest
@@ -70,7 +71,7 @@ package final class TunnelProcess {
             case .time: break
             }
             if source.folder.deadline <= MonotonicClock.now() { reload() }
-            renewCertificates()
+            keepCertificates()
             settle()
             tidy()
         }
@@ -83,21 +84,21 @@ package final class TunnelProcess {
     }
 
     private func waitForWork() -> Work {
-        let outcome = signals.wait(alsoFor: source.folder.descriptor, milliseconds: pauseMilliseconds())
+        let outcome = signals.wait(
+            alsoFor: [source.folder.descriptor] + certificates.descriptors, milliseconds: pauseMilliseconds())
         if let number = outcome.signal { return .signal(number) }
-        return outcome.isOtherReadable ? .configuration : .time
+        return outcome.readable.first == true ? .configuration : .time
     }
 
     /// How long the loop may sleep: until a certificate is due, a second while something waits to be tried again, for
     /// ever when there is nothing to do.
     private func pauseMilliseconds() -> CInt {
-        var seconds = Int64.max
-        if let renewal = certificates.nextRenewal { seconds = renewal.seconds - UnixTime.now().seconds }
-        if registry.isUnsettled { seconds = min(seconds, 1) }
-        let untilCertificate = seconds < 1 << 20 ? max(0, seconds) * 1000 + 10 : Int64.max
-        let untilFolder = max(0, (source.folder.deadline - MonotonicClock.now()).milliseconds + 1)
-        let untilTidy = tidyTime.map { max(0, ($0 - MonotonicClock.now()).milliseconds + 1) } ?? .max
-        return CInt(clamping: min(untilCertificate, untilFolder, untilTidy))
+        let now = MonotonicClock.now()
+        var pause = certificates.pause(now: now, unixTime: .now()) ?? .seconds(1 << 20)
+        if registry.isUnsettled { pause = min(pause, .seconds(1)) }
+        if let tidyTime { pause = min(pause, max(Nanoseconds(0), tidyTime - now)) }
+        let untilFolder = max(Nanoseconds(0), source.folder.deadline - now)
+        return CInt(clamping: min(pause, untilFolder).milliseconds + 1)
     }
 
     /// Reads the folder again; what cannot be read keeps its last good version.
@@ -126,13 +127,31 @@ package final class TunnelProcess {
         state.update(certificates: certificates.current, pending: registry.pending)
     }
 
-    private func renewCertificates() {
-        let now = UnixTime.now()
-        guard let due = certificates.nextRenewal, due <= now else { return }
-        let (renewed, failed) = certificates.renew(now: now)
-        registry.refreshContexts(of: renewed, now: now)
-        for identity in renewed { observer.certificateRenewed(identity) }
-        for (identity, error) in failed { observer.certificateFailed(identity, "\(error)") }
+    private func keepCertificates() {
+        let events = certificates.process(now: MonotonicClock.now(), unixTime: .now())
+        guard !events.isEmpty else { return }
+        var isAnyAwaited = false
+        for event in events {
+            switch event {
+            case .available(let identity, let contexts, let isFirst):
+                isAnyAwaited = isAnyAwaited || registry.isAwaited(identity)
+                registry.replaceContexts(of: identity, contexts)
+                observer.certificateIssued(identity, isFirst: isFirst)
+            case .failed(let identity, let error):
+                isAnyAwaited = isAnyAwaited || registry.isAwaited(identity)
+                observer.certificateFailed(identity, "\(error)")
+            case .authorityChanged: observer.authorityChanged(error: nil)
+            case .authorityFailed(let error): observer.authorityChanged(error: "\(error)")
+            case .revocation(let lists):
+                observer.revocationChanged(lists)
+                for mailbox in mailboxes { mailbox.post(.revoke(lists)) }
+            case .revocationFailed(let text, let peersAreRefused):
+                observer.revocationFailed(text, peersAreRefused: peersAreRefused)
+            case .revocationExpired(let time, let peersAreRefused):
+                observer.revocationFailed("a CRL is out of date since \(time)", peersAreRefused: peersAreRefused)
+            }
+        }
+        if isAnyAwaited { registry.reconcile(with: state.snapshot, now: MonotonicClock.now()) }
         state.update(certificates: certificates.current, pending: registry.pending)
     }
 

@@ -8,6 +8,7 @@ internal import HTTP2
 internal import Identity
 internal import LinuxIO
 internal import Mesh
+internal import TLS
 internal import Telemetry
 
 // What the control thread tells a worker, and how a worker comes to its end.
@@ -20,6 +21,7 @@ extension Worker {
         case .detach(let uid, let drain): detach(uid, drain)
         case .drain(let deadline): beginDrain(deadline)
         case .stop: isStopped = true
+        case .revoke(let lists): closeRevoked(lists)
         case .report(let report): report.add(rows())
         }
         performDeferred()
@@ -71,6 +73,16 @@ extension Worker {
             // What is in the accept queue has been promised a connection by the kernel.
             acceptConnections(key, limit: .max)
             _ = listeners.remove(key)
+        }
+    }
+
+    /// Cuts the connections of peers that are revoked now; nothing is said to them that a revoked peer need know.
+    private func closeRevoked(_ lists: RevocationSet) {
+        for key in connections.keys {
+            connections.withElement(key) { connection in
+                guard let peer = connection.hbone.peer, lists.revokes(anyOf: peer.path) else { return }
+                self.deferred.append(.closeConnection(key, .tls(.certificateRevoked)))
+            }
         }
     }
 

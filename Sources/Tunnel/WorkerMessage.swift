@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Bytes
+internal import Identity
 internal import Mesh
 
 /// What the control thread tells a worker.
@@ -17,6 +18,8 @@ enum WorkerMessage: Sendable {
     case drain(deadline: MonotonicTime)
     /// End now.
     case stop
+    /// Close connections whose peers these lists revoke.
+    case revoke(RevocationSet)
     /// List the live connections.
     case report(ConnectionReport)
 }

@@ -2,14 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Bytes
+internal import Certificates
 internal import Console
 internal import Identity
+internal import TLS
 internal import Telemetry
 internal import Tunnel
 
 extension RunCommand {
     /// Every option of `run`; docs/operations.md explains them at length.
-    static var options: [Option<TunnelConfiguration>] { place + work + ports + times + limits + logging }
+    static var options: [Option<TunnelConfiguration>] { place + certificates + work + ports + times + limits + logging }
 
     private static var place: [Option<TunnelConfiguration>] {
         [
@@ -35,6 +37,28 @@ extension RunCommand {
         ]
     }
 
+    private static var certificates: [Option<TunnelConfiguration>] {
+        [
+            Option(
+                "ca-address", "HOST:PORT", \.caAddress, "CA service to take certificates from, instead of --ca-dir.",
+                expected: "a host and port; write for example istiod.istio-system.svc:15012",
+                show: { $0?.description ?? "" }, read: { CertificateAuthorityAddress($0) }
+            ).from("CA_ADDRESS"),
+            .text("ca-root-cert", "FILE", \.caRootsFile, "Authorities of the CA service's own certificate, PEM.")
+                .from("CA_ROOT_CERT"),
+            .text("ca-token", "FILE", \.caTokenFile, "Token for the CA service; read again for every certificate.")
+                .from("AMBIT_CA_TOKEN"),
+            Option("crl", "FILE", list: \.revocationFiles, "CRLs to follow, PEM or DER; may be repeated."),
+            .choice("crl-unreadable", \.whenRevocationUnreadable, "What to do with peers while a CRL cannot be read."),
+            .choice("crl-expired", \.whenRevocationExpired, "What to do with peers whose CRL is out of date."),
+            Option(
+                "tls-groups", "LIST", \.keyExchangeGroups,
+                "Key-exchange groups, most preferred first; those that OpenSSL lacks are left out.",
+                expected: "a list of groups of which OpenSSL has one; write for example X25519MLKEM768:X25519:P-256",
+                show: { $0.joined(separator: ":") }, read: readGroups),
+        ]
+    }
+
     private static var work: [Option<TunnelConfiguration>] {
         [
             .count("workers", \.workers, in: 1...256, "Threads that carry traffic.").from("AMBIT_WORKERS"),
@@ -47,7 +71,7 @@ extension RunCommand {
                 show: { $0 ? "keep" : "own" }, read: { ["keep": true, "own": false][$0] }),
             Option(
                 "svid-ttl", "TIME", \.svidValiditySeconds, "How long a certificate is valid.",
-                expected: "a duration of at least a minute; write for example 24h",
+                expected: "a duration of at least five seconds; write for example 24h",
                 show: { Quantity.text(.seconds($0)) }, read: readValidity
             ).from("SECRET_TTL"),
         ]
@@ -120,13 +144,19 @@ extension RunCommand {
         do { return try TrustDomain(text) } catch { return nil }
     }
 
+    private static func readGroups(_ text: String) -> [String]? {
+        var options = TLSOptions()
+        options.groups = text.split(separator: ":").map(String.init)
+        return TLSLibrary.availableGroups(options).isEmpty ? nil : options.groups
+    }
+
     private static func readLevels(_ text: String) -> String? {
         do { _ = try LogLevels(parsing: text) } catch { return nil }
         return text
     }
 
     private static func readValidity(_ text: String) -> Int64? {
-        guard let duration = Quantity.duration(text), duration >= .seconds(60) else { return nil }
+        guard let duration = Quantity.duration(text), duration >= .seconds(5) else { return nil }
         return duration.count / 1_000_000_000
     }
 
