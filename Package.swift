@@ -42,6 +42,12 @@ let modules: [(name: String, dependencies: [String])] = [
     ("Operator", ["Bytes", "LinuxIO", "Mesh", "Manifest"]),
     ("HBONE", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS"]),
     ("Certificates", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS", "GRPC", "HBONE"]),
+    (
+        "CertificateService",
+        [
+            "Bytes", "Identity", "LinuxIO", "Telemetry", "HTTP2", "TLS", "Manifest", "GRPC", "HBONE", "Certificates",
+        ]
+    ),
     ("Redirection", ["Bytes", "LinuxIO", "CLinux", "CNetfilter"]),
     (
         "Tunnel",
@@ -86,7 +92,7 @@ let package = Package(
                 name: "ambit-tunnel",
                 dependencies: [
                     "Bytes", "Console", "Identity", "LinuxIO", "Mesh", "Telemetry", "TLS", "Manifest", "Certificates",
-                    "Redirection", "Tunnel",
+                    "CertificateService", "Redirection", "Tunnel",
                 ],
                 swiftSettings: strict, linkerSettings: release),
             .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),

@@ -71,3 +71,7 @@ static inline const char *CLinux_strerrordesc(int number) { return strerrordesc_
 #define CLINUX_SO_ORIGINAL_DST 80
 #define CLINUX_TCP_USER_TIMEOUT 18
 #define CLINUX_SO_INCOMING_CPU 49
+
+// prctl takes variable arguments.
+#include <sys/prctl.h>
+static inline int CLinux_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }

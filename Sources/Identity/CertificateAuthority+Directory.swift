@@ -56,6 +56,27 @@ extension CertificateAuthority {
         return authority
     }
 
+    /// Whether `directory` holds a CA, complete or not.
+    package static func exists(in directory: String) -> Bool {
+        exists("\(directory)/\(DirectoryFile.key)") || exists("\(directory)/\(DirectoryFile.certificate)")
+    }
+
+    /// The signing certificate and what is above it, then further roots, without looking at the key.
+    ///
+    /// - Throws: `.file(.authorityCertificate, …)`, `.malformed(.certificate)`.
+    package static func publicCertificates(in directory: String) throws(IdentityError) -> [Certificate] {
+        var certificates: [Certificate] = []
+        for name in [DirectoryFile.certificate, DirectoryFile.roots, DirectoryFile.rotation] {
+            let text = try FileAccess.read(
+                "\(directory)/\(name)", as: name == DirectoryFile.certificate ? .authorityCertificate : .bundle,
+                limit: Certificate.maximumPEMLength, isSecret: false)
+            guard let text else { continue }
+            certificates += try Certificate.parse(pem: text.span).filter { !certificates.contains($0) }
+        }
+        guard !certificates.isEmpty else { throw .file(.authorityCertificate, .open, errno: ENOENT) }
+        return certificates
+    }
+
     /// Makes an authority that was made elsewhere, a root or an intermediate, the CA of `directory`.
     ///
     /// - Parameter certificates: PEM text: the signing certificate first, then what is above it.

@@ -3,16 +3,23 @@
 internal import Glibc
 
 /// Reads and writes the few small files that identities live in; every failure is named by file and operation.
-enum FileAccess {
+package enum FileAccess {
     /// ENOENT.
-    static let noSuchFile = ENOENT
+    package static let noSuchFile = ENOENT
+    /// EEXIST.
+    package static let fileExists = EEXIST
+
+    /// Overwrites `bytes`, which held a secret, and empties the array.
+    package static func wipe(_ bytes: inout [UInt8]) {
+        Identity.wipe(&bytes)
+    }
 
     /// Reads a whole file.
     ///
     /// - Parameter isSecret: the file must belong to root or this process's user and be closed to all others.
     /// - Returns: nil when there is no such file.
     /// - Throws: `.file`, `.fileMode`, `.fileOwner`, `.fileTooLarge`.
-    static func read(
+    package static func read(
         _ path: String, as file: IdentityError.File, limit: Int, isSecret: Bool
     ) throws(IdentityError) -> [UInt8]? {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)

@@ -23,6 +23,7 @@ package enum IdentityError: Error, Hashable, Sendable, CustomStringConvertible {
         case certificate = "certificate file"
         case privateKey = "key file"
         case revocationList = "CRL file"
+        case tokens = "token file"
     }
 
     /// What was tried with a file.

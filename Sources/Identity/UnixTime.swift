@@ -22,6 +22,32 @@ package struct UnixTime: Hashable, Sendable, Comparable, CustomStringConvertible
         UnixTime(seconds: Int64(time(nil)))
     }
 
+    /// Reads RFC 3339 text in UTC and whole seconds, as `description` writes it: `2026-03-01T12:00:00Z`.
+    ///
+    /// - Returns: nil when it is anything else; days that a month has not are carried over.
+    package init?(rfc3339 text: String) {
+        let octets = Array(text.utf8)
+        guard octets.count == 20, octets[4] == 0x2D, octets[7] == 0x2D, octets[10] | 0x20 == 0x74, octets[13] == 0x3A,
+            octets[16] == 0x3A, octets[19] | 0x20 == 0x7A
+        else { return nil }
+        func number(_ range: Range<Int>, _ allowed: ClosedRange<Int64>) -> Int64? {
+            guard octets[range].allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return nil }
+            let value = octets[range].reduce(Int64(0)) { $0 * 10 + Int64($1 - 0x30) }
+            return allowed.contains(value) ? value : nil
+        }
+        guard let year = number(0..<4, 0...9_999), let month = number(5..<7, 1...12), let day = number(8..<10, 1...31),
+            let hour = number(11..<13, 0...23), let minute = number(14..<16, 0...59),
+            let second = number(17..<19, 0...60)
+        else { return nil }
+        // Civil date to days by Howard Hinnant's algorithm: years that begin in March.
+        let shiftedYear = month <= 2 ? year - 1 : year
+        let era = (shiftedYear >= 0 ? shiftedYear : shiftedYear - 399) / 400
+        let yearOfEra = shiftedYear - era * 400
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        seconds = (era * 146_097 + dayOfEra - 719_468) * 86_400 + hour * 3_600 + minute * 60 + second
+    }
+
     package static func < (left: UnixTime, right: UnixTime) -> Bool { left.seconds < right.seconds }
 
     /// The time `seconds` later; saturates.

@@ -8,7 +8,7 @@ internal import Glibc
 ///
 /// To be made by the main thread before any other thread exists, so that all inherit the blocked signals.
 package final class SignalQueue: Sendable {
-    private let descriptor: OwnedDescriptor
+    private let queue: OwnedDescriptor
 
     /// Blocks the signals and opens the queue.
     package init() throws(SystemError) {
@@ -20,12 +20,23 @@ package final class SignalQueue: Sendable {
         unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
         let fd = unsafe signalfd(-1, &set, CInt(SFD_NONBLOCK) | CInt(SFD_CLOEXEC))
         guard fd >= 0 else { throw .current("signalfd") }
-        descriptor = OwnedDescriptor(adopting: fd)
+        queue = OwnedDescriptor(adopting: fd)
     }
 
     /// Sends SIGTERM to the own process: what the admin port does when asked to quit.
     package static func terminateSelf() {
         _ = kill(getpid(), SIGTERM)
+    }
+
+    /// Readable when a signal has come, for a `Poller`.
+    package var descriptor: CInt { queue.rawValue }
+
+    /// Takes a signal that has come; nil when there is none.
+    package func take() -> CInt? {
+        var information = signalfd_siginfo()
+        let size = MemoryLayout<signalfd_siginfo>.size
+        guard unsafe read(queue.rawValue, &information, size) == size else { return nil }
+        return CInt(information.ssi_signo)
     }
 
     /// What ended a wait.
@@ -51,17 +62,10 @@ package final class SignalQueue: Sendable {
     ///
     /// - Parameter milliseconds: -1 waits without end.
     package func wait(alsoFor others: [CInt], milliseconds: CInt) -> Outcome {
-        var fds = ([descriptor.rawValue] + others).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        var fds = ([queue.rawValue] + others).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         let none = Outcome(signal: nil, readable: others.map { _ in false })
         guard unsafe poll(&fds, nfds_t(fds.count), milliseconds) > 0 else { return none }
-        var signal: CInt?
-        if fds[0].revents != 0 {
-            var information = signalfd_siginfo()
-            let size = MemoryLayout<signalfd_siginfo>.size
-            if unsafe read(descriptor.rawValue, &information, size) == size {
-                signal = CInt(information.ssi_signo)
-            }
-        }
+        let signal = fds[0].revents != 0 ? take() : nil
         return Outcome(signal: signal, readable: fds.dropFirst().map { $0.revents != 0 })
     }
 }

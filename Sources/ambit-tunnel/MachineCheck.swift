@@ -3,6 +3,7 @@
 
 internal import Bytes
 internal import LinuxIO
+internal import TLS
 internal import Tunnel
 
 /// Tries what a tunnel needs of the machine.
@@ -22,7 +23,7 @@ enum MachineCheck {
     }
 
     static func findings(_ configuration: TunnelConfiguration) -> [Finding] {
-        capabilities() + kernel() + limits() + ports(configuration) + files(configuration)
+        capabilities() + kernel() + limits() + cryptography(configuration) + ports(configuration) + files(configuration)
     }
 
     /// capabilities(7): the bits of `CapEff`.
@@ -72,6 +73,20 @@ enum MachineCheck {
             finding(
                 descriptors >= 65_536, "\(descriptors) file descriptors",
                 "about two are needed per connection; raise LimitNOFILE or ulimit -Hn", otherwise: .doubtful),
+        ]
+    }
+
+    /// Which key-exchange groups are in use, and whether one of them is safe from quantum computers to come.
+    private static func cryptography(_ configuration: TunnelConfiguration) -> [Finding] {
+        var options = TLSOptions()
+        options.groups = configuration.keyExchangeGroups
+        let groups = TLSLibrary.availableGroups(options)
+        let subject = "key exchange \(groups.joined(separator: ", ")) of \(TLSLibrary.version)"
+        return [
+            finding(
+                groups.contains { $0.contains("MLKEM") }, subject,
+                "not post-quantum: X25519MLKEM768 needs OpenSSL 3.5 or later, and a place in --tls-groups",
+                otherwise: groups.isEmpty ? .missing : .doubtful)
         ]
     }
 

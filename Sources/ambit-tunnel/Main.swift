@@ -11,6 +11,7 @@ enum Main {
         [
             ("run", RunCommand.command.summary, RunCommand.main),
             ("forward", ForwardCommand.command.summary, ForwardCommand.main),
+            ("identity", IdentityCommand.summary, IdentityCommand.main),
             ("check", CheckCommand.command.summary, CheckCommand.main),
             ("workloads", TableCommand.workloads.command.summary, TableCommand.workloads.main),
             ("services", TableCommand.services.command.summary, TableCommand.services.main),

@@ -71,6 +71,7 @@ enum RunCommand {
     }
 
     static func serve(_ configuration: TunnelConfiguration, as command: String = "ambit-tunnel run") -> ExitCode {
+        ProcessPrivacy.forbidDumps()
         do throws(StartError) {
             return try TunnelProcess(configuration).run() == 0 ? .success : .failure
         } catch {

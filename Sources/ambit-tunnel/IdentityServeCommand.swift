@@ -1,0 +1,100 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+internal import CertificateService
+internal import Console
+internal import Identity
+internal import LinuxIO
+internal import Telemetry
+
+/// `ambit-tunnel identity serve`.
+enum IdentityServeCommand {
+    struct Settings {
+        var service = CertificateServiceConfiguration(caDirectory: "/var/lib/ambit/ca")
+        var tokens = ""
+        var logFormat = LogFormat.text
+        var logLevels = "info"
+    }
+
+    static var command: Command<Settings> {
+        Command(
+            "ambit-tunnel identity serve", summary: "Serve certificates to tunnels and others with tokens.",
+            required: "--tokens FILE",
+            details: """
+                Speaks istio.v1.auth.IstioCertificateService over gRPC on TLS. Its own certificate comes from the same CA.
+                FILE names tokens and pods (docs/identity.md has the format); it is followed, and so is the CA folder.
+                """,
+            options: options,
+            examples: [
+                ("ambit-tunnel identity serve --ca-dir ca --tokens tokens.yaml", "Serve on port 15012"),
+                (
+                    "ambit-tunnel identity serve --ca-dir ca --tokens tokens.yaml --dns-name ca.example.com",
+                    "Serve under a name of your own"
+                ),
+            ])
+    }
+
+    private static var options: [Option<Settings>] {
+        [
+            IdentityCommand.directoryOption(\.service.caDirectory),
+            IdentityCommand.trustDomainOption(\.service.trustDomain),
+            .text("tokens", "FILE", \.tokens, "File of tokens and pods, mode 0600."),
+            Option(
+                "address", "IP:PORT", \.service.address, "Where to listen.",
+                expected: "an address and port; write for example [::]:15012", show: { $0.description },
+                read: { SocketAddress($0.hasPrefix(":") ? "[::]\($0)" : $0) }),
+            Option("dns-name", "NAME", list: \.service.names, "Name in the service's certificate; may be repeated."),
+            Option("audience", "NAME", list: \.service.audiences, "Audience that tokens must have; may be repeated."),
+            Option(
+                "node-account", "NS/SA", list: \.service.nodeAccounts,
+                "Account that may ask in the name of pods on its node; may be repeated."),
+            IdentityCommand.validityOption(\.service.longestValidity, "How long certificates are valid at most."),
+            .count("max-connections", \.service.maximumConnections, in: 1...1 << 20, "Connections at once."),
+            .count("max-rate", \.service.certificatesPerSecond, in: 1...1 << 20, "Certificates per second and caller."),
+            .choice("log-format", \.logFormat, "How log lines look.").from("LOG_FORMAT"),
+            .text("log-level", "LEVELS", \.logLevels, "Level of all scopes, and of single ones: info,tls:debug.")
+                .from("AMBIT_LOG"),
+        ]
+    }
+
+    static func main(_ words: [String]) throws -> ExitCode {
+        var settings = Settings()
+        guard try command.read(words, into: &settings, environment: ProcessEnvironment.value) else {
+            Terminal.print(command.help(defaults: Settings()))
+            return .success
+        }
+        guard !settings.tokens.isEmpty else {
+            throw UsageError("--tokens FILE is needed; try ambit-tunnel identity serve --help")
+        }
+        let levels: LogLevels
+        do { levels = try LogLevels(parsing: settings.logLevels) } catch { throw UsageError("--log-level: \(error)") }
+        let signals = try SignalQueue()
+        DescriptorLimit.raise()
+        let registry = MetricRegistry()
+        var output = LogWriter.Configuration()
+        output.format = settings.logFormat
+        let log = try LogWriter(output, levels: levels, registry: registry)
+        let lane = log.makeLane()
+        let tokens: StaticTokens
+        do throws(StaticTokensError) {
+            tokens = try StaticTokens(
+                path: settings.tokens,
+                report: { error in
+                    guard let error else { return lane.log(.info, .config, "token file read") }
+                    lane.log(.error, .config, "token file cannot be read; the last good one serves") {
+                        $0.field("error", error.description)
+                    }
+                })
+        } catch {
+            Terminal.complain("ambit-tunnel identity serve", "--tokens \(settings.tokens): \(error)")
+            return .failure
+        }
+        let service = try CertificateService(
+            settings.service, reviewer: tokens, placement: tokens,
+            observer: CertificateServiceObserver(log: lane, registry: registry), signals: signals)
+        service.run()
+        log.stop(milliseconds: 1_000)
+        return .success
+    }
+}

@@ -1,0 +1,387 @@
+# SPDX-FileCopyrightText: The Ambit authors
+# SPDX-License-Identifier: Apache-2.0
+"""Identities: issued as files, served over gRPC, renewed, rotated and revoked while traffic runs."""
+
+import json
+import os
+import signal
+import stat
+import threading
+import time
+
+import pytest
+from mesh.certificate_service import CertificateService, grpc_python, has_grpcio
+from mesh.command import run
+from mesh.serving import exchange
+from mesh.topology import client_and_server
+from mesh.tunnel import binary
+from mesh.waiting import eventually
+
+HERE = os.path.dirname(__file__)
+#: How long traffic runs during the rotation; `make test-rotation` asks for the two minutes of the issue.
+ROTATION_SECONDS = int(os.environ.get("AMBIT_ROTATION_SECONDS", "30"))
+
+
+def openssl(*words, check=True, **options):
+    return run("openssl", *words, check=check, **options)
+
+
+def identity(*words, check=True):
+    return run(binary(), "identity", *words, check=check)
+
+
+# Issued as files
+
+
+@pytest.fixture
+def ca(tmp_path):
+    identity("init", "--ca-dir", tmp_path / "ca")
+    return tmp_path / "ca"
+
+
+def issue(ca, out, *words):
+    identity("issue", "--ca-dir", ca, "--namespace", "default", "--service-account", "web", "--out", out, *words)
+    return out
+
+
+def test_openssl_verifies_an_issued_certificate_and_reads_what_an_svid_has(ca, tmp_path):
+    out = issue(ca, tmp_path / "web")
+    assert "OK" in openssl("verify", "-x509_strict", "-CAfile", out / "bundle.pem", out / "svid.pem").stdout
+    text = openssl("x509", "-in", out / "svid.pem", "-noout", "-text").stdout
+    assert "X509v3 Subject Alternative Name: critical" in text
+    assert text.count("URI:") == 1 and "URI:spiffe://cluster.local/ns/default/sa/web" in text
+    assert "CA:FALSE" in text and "Digital Signature" in text and "Certificate Sign" not in text
+    assert "TLS Web Server Authentication, TLS Web Client Authentication" in text
+    assert "prime256v1" in text
+    assert stat.S_IMODE((out / "svid.key").stat().st_mode) == 0o600
+    assert stat.S_IMODE((ca / "ca.key").stat().st_mode) == 0o600
+
+
+def test_an_intermediate_of_another_root_is_adopted_and_its_chain_verifies(tmp_path):
+    root, intermediate = tmp_path / "root", tmp_path / "int"
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{root}.key", "-out", f"{root}.pem",
+            "-subj", "/O=Company", "-days", "30", "-addext", "basicConstraints=critical,CA:TRUE",
+            "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384", "-nodes",
+            "-keyout", f"{intermediate}.key", "-out", f"{intermediate}.csr", "-subj", "/O=Mesh")
+    extensions = tmp_path / "ext"
+    extensions.write_text("basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n"
+                          "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
+    openssl("x509", "-req", "-in", f"{intermediate}.csr", "-CA", f"{root}.pem", "-CAkey", f"{root}.key",
+            "-days", "20", "-extfile", extensions, "-out", f"{intermediate}.pem")
+    os.chmod(f"{intermediate}.key", 0o644)
+    words = ["init", "--ca-dir", tmp_path / "ca", "--certificate", f"{intermediate}.pem", "--key",
+             f"{intermediate}.key", "--roots", f"{root}.pem"]
+    refused = identity(*words, check=False)
+    assert refused.returncode == 1 and "mode 0644" in refused.stderr and "chmod 0600" in refused.stderr
+    os.chmod(f"{intermediate}.key", 0o600)
+    identity(*words)
+    out = issue(tmp_path / "ca", tmp_path / "web")
+    openssl("verify", "-CAfile", out / "bundle.pem", "-untrusted", out / "svid.pem", out / "svid.pem")
+    assert (out / "svid.pem").read_text().count("BEGIN CERTIFICATE") == 2
+
+
+def test_show_tells_people_and_programs_what_a_certificate_is(ca, tmp_path):
+    out = issue(ca, tmp_path / "web", "--svid-ttl", "1h")
+    shown = json.loads(identity("show", "--file", out / "svid.pem", "-o", "json").stdout)
+    assert [row["uris"] for row in shown] == [["spiffe://cluster.local/ns/default/sa/web"]]
+    assert shown[0]["authority"] is False and shown[0]["key"] == "EC P-256" and shown[0]["defect"] == ""
+    serial = openssl("x509", "-in", out / "svid.pem", "-noout", "-serial").stdout.strip().split("=")[1]
+    assert shown[0]["serialNumber"] == serial
+    assert "leaf, EC P-256" in identity("show", "--file", out / "svid.pem").stdout
+    authority = json.loads(identity("show", "--ca-dir", ca, "-o", "json").stdout)
+    assert [row["authority"] for row in authority] == [True]
+
+
+@pytest.mark.parametrize("words, message", [
+    (["init"], "File exists"), (["rotate", "switch"], "no rotation is going on"),
+    (["rotate", "finish"], "no rotation is going on"),
+    (["issue", "--namespace", "a", "--service-account", "b", "--out", "/proc/none"], "No such file"),
+    (["issue", "--namespace", "a", "--service-account", "b", "--out", "/dev/full/x"], "Not a directory"),
+], ids=lambda value: "-".join(value[:2]) if isinstance(value, list) else None)
+def test_what_cannot_be_done_is_said_in_one_line(ca, words, message):
+    refused = identity(*words, "--ca-dir", ca, check=False)
+    assert refused.returncode == 1 and message in refused.stderr and refused.stderr.count("\n") == 1
+
+
+def test_a_ca_key_that_others_can_read_is_refused(ca, tmp_path):
+    (ca / "ca.key").chmod(0o640)
+    refused = identity("issue", "--ca-dir", ca, "--namespace", "a", "--service-account", "b", "--out", tmp_path / "x",
+                       check=False)
+    assert refused.returncode == 1 and "ca.key has mode 0640" in refused.stderr
+
+
+# Served over gRPC
+
+
+NODE, WEB_ON_NODE = "token-of-the-tunnel-on-node1", "spiffe://cluster.local/ns/default/sa/web"
+
+
+@pytest.fixture
+def service(world):
+    service = CertificateService(world)
+    service.admit(NODE, node="node1", pod="ambit-tunnel-1")
+    service.admit("token-of-a-pod-of-its-own-1", account="web", namespace="default", node="node1", pod="web-1")
+    service.admit("token-that-has-expired-long-ago", node="node1", expires="2020-01-01T00:00:00Z")
+    service.admit("token-for-another-audience", node="node1", audiences=["vault"])
+    service.admit("token-that-is-bound-to-no-node")
+    service.place("web", "node1")
+    service.place("db", "node2")
+    return service.start()
+
+
+def csr(tmp_path, uri=WEB_ON_NODE, *more):
+    key, request = tmp_path / "request.key", tmp_path / "request.csr"
+    names = ",".join(f"URI:{name}" for name in ([uri] if isinstance(uri, str) else uri) if name)
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
+            "-out", request, "-subj", "/", *(["-addext", f"subjectAltName=critical,{names}"] if names else []), *more)
+    return request.read_text()
+
+
+def ask(service, token=NODE, **fields):
+    asked = {"address": service.address, "roots": str(service.roots), **fields}
+    if token is not None:
+        asked["metadata"] = {"authorization": f"Bearer {token}", **asked.get("metadata", {})}
+    done = service.host.netns.run(grpc_python(), os.path.join(HERE, "grpc_client.py"), json.dumps(asked), check=True)
+    return json.loads(done.stdout)
+
+
+needs_grpcio = pytest.mark.skipif(not has_grpcio(), reason="python with grpcio is not there: make deps-grpc")
+
+
+@needs_grpcio
+def test_grpcio_gets_a_certificate_that_openssl_verifies(service, tmp_path):
+    answer = ask(service, csr=csr(tmp_path), impersonate=WEB_ON_NODE, validity=600)
+    assert answer["code"] == "OK", answer
+    leaf, roots = answer["chain"][0], answer["chain"][-1]
+    (tmp_path / "leaf.pem").write_text(leaf)
+    (tmp_path / "roots.pem").write_text(roots)
+    openssl("verify", "-CAfile", tmp_path / "roots.pem", tmp_path / "leaf.pem")
+    assert WEB_ON_NODE in openssl("x509", "-in", tmp_path / "leaf.pem", "-noout", "-text").stdout
+    audit = eventually(lambda: service.entries(message="certificate issued"), 5)[0]
+    assert audit["identity"] == WEB_ON_NODE and audit["node"] == "node1" and audit["pod"] == "ambit-tunnel-1"
+    serial = openssl("x509", "-in", tmp_path / "leaf.pem", "-noout", "-serial").stdout.strip().split("=")[1]
+    assert audit["serial"] == serial
+    own = ask(service, token="token-of-a-pod-of-its-own-1", csr=csr(tmp_path))
+    assert own["code"] == "OK", own
+    assert NODE not in service.log(), "tokens are not logged"
+
+
+REFUSALS = [
+    ("no token", dict(token=None), "UNAUTHENTICATED", "no bearer token"),
+    ("unknown token", dict(token="token-that-nobody-has-made"), "UNAUTHENTICATED", "token is not valid"),
+    ("expired token", dict(token="token-that-has-expired-long-ago"), "UNAUTHENTICATED", "expired"),
+    ("wrong audience", dict(token="token-for-another-audience"), "UNAUTHENTICATED", "another audience"),
+    ("no node", dict(token="token-that-is-bound-to-no-node"), "PERMISSION_DENIED", "not bound to a pod on a node"),
+    ("another node's account", dict(uri=WEB_ON_NODE.replace("web", "db")), "PERMISSION_DENIED", "caller's node"),
+    ("no node account", dict(token="token-of-a-pod-of-its-own-1", uri=WEB_ON_NODE.replace("web", "db")),
+     "PERMISSION_DENIED", "own service account only"),
+    ("another trust domain", dict(uri="spiffe://other.example/ns/default/sa/web"), "PERMISSION_DENIED", "trust domain"),
+    ("other request", dict(csr_uri=WEB_ON_NODE.replace("web", "admin")), "PERMISSION_DENIED", "another identity"),
+    ("two URI names", dict(csr_uri=[WEB_ON_NODE, WEB_ON_NODE + "2"]), "INVALID_ARGUMENT", "several URI names"),
+    ("no URI name", dict(csr_uri=""), "INVALID_ARGUMENT", "no SPIFFE ID"),
+    ("a CA", dict(csr_more=["-addext", "basicConstraints=CA:TRUE"]), "INVALID_ARGUMENT", "CA certificate"),
+    ("no request", dict(fields=dict(csr="")), "INVALID_ARGUMENT", "malformed"),
+    ("no protobuf", dict(fields=dict(raw="0aff")), "INVALID_ARGUMENT", "truncated"),
+    ("compressed", dict(fields=dict(gzip=True)), "UNIMPLEMENTED", "compress"),
+    ("too large", dict(fields=dict(raw="0a" + "ff" * 80_000)), "RESOURCE_EXHAUSTED", "too large"),
+    ("unknown method", dict(fields=dict(method="Other")), "UNIMPLEMENTED", "unknown method"),
+]
+
+
+@needs_grpcio
+def test_each_refusal_has_its_status_and_its_line(service, tmp_path):
+    for name, change, code, text in REFUSALS:
+        uri = change.get("uri", WEB_ON_NODE)
+        request = csr(tmp_path, change.get("csr_uri", uri), *change.get("csr_more", []))
+        answer = ask(service, token=change.get("token", NODE),
+                     **{"csr": request, "impersonate": uri, **change.get("fields", {})})
+        assert (answer["code"], text in answer["details"]) == (code, True), (name, answer)
+    refused = eventually(lambda: service.entries(message="certificate refused"), 5)
+    assert len({entry["error"] for entry in refused}) >= 12
+    assert not service.entries(message="certificate issued")
+
+
+def test_strangers_to_the_service_are_told_apart_in_its_log(service):
+    host, address = service.host.netns, service.address
+    plain = host.run("curl", "-s", "-m", "5", f"http://{address}/", check=False)
+    assert plain.returncode != 0
+    old = host.run("openssl", "s_client", "-connect", address, "-tls1_2", check=False, input="")
+    assert old.returncode != 0
+    no_h2 = host.run("openssl", "s_client", "-connect", address, "-alpn", "http/1.1", check=False, input="")
+    assert no_h2.returncode != 0
+    web = host.run("curl", "-s", "-m", "5", "--http2", "--cacert", service.roots, "-o", "/dev/null", "-w",
+                   "%{http_code}", f"https://{address}/", check=False)
+    assert web.stdout == "405", web.stderr
+    errors = eventually(lambda: (lambda found: found if len(found) >= 3 else None)(
+        [entry["error"] for entry in service.entries(message="connection failed")]), 5)
+    for text in ("does not speak TLS", "TLS 1.3", "HTTP/2"):
+        assert any(text in error for error in errors), (text, errors)
+
+
+# Taken by tunnels
+
+
+def mesh_with_service(world, *options):
+    service = CertificateService(world, options=["--svid-ttl", "10s"] if "short" in options else [])
+    client, server = client_and_server(world, start=False)
+    for tunnel in world.tunnels:
+        tunnel.options += service.tunnel_options(tunnel.node)
+        if "short" in options:
+            tunnel.options += ["--svid-ttl", "10s", "--pool-idle-timeout", "50ms"]
+    service.place("client", "node1")
+    service.place("server", "node2")
+    server.serve(8080)
+    return service, client, server
+
+
+def test_tunnels_take_certificates_from_the_service_and_outlive_it(world):
+    service, client, server = mesh_with_service(world)
+    service.start()
+    world.start()
+    client.wait_captured()
+    server.wait_captured()
+    with client.connect(server, 8080) as connection:
+        exchange(connection)
+        service.kill()
+        exchange(connection)
+    with client.connect(server, 8080) as connection:
+        exchange(connection)
+    late = world.pod("late", world.nodes["node1"])
+    service.place("late", "node1")
+    late.wait_captured(within=10)
+    late.assert_refused(server, 8080)
+    assert "pod has no certificate yet" in world.nodes["node1"].tunnel.log()
+    service.start()
+    eventually(lambda: not late.is_refused(server, 8080), 15, message="the late pod is served when the CA is back")
+
+
+def test_a_pod_that_the_service_does_not_know_on_the_node_gets_no_certificate(world):
+    service, client, server = mesh_with_service(world)
+    service.pods = [pod for pod in service.pods if pod["serviceAccount"] != "client"]
+    service.write()
+    service.start()
+    world.start()
+    client.wait_captured(within=10)
+    client.assert_refused(server, 8080)
+    eventually(lambda: "no pod with this identity runs on the caller's node" in world.nodes["node1"].tunnel.log(), 5)
+
+
+class Traffic:
+    """New connections without pause from a pod, and one that stays open; counts what fails."""
+
+    def __init__(self, client, server):
+        self.client, self.server = client, server
+        self.requests, self.failures = 0, []
+        self.ended = threading.Event()
+        self.long = client.connect(server, 8080)
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while not self.ended.is_set():
+            try:
+                with self.client.connect(self.server, 8080) as connection:
+                    exchange(connection)
+                exchange(self.long)
+            except (OSError, AssertionError) as error:
+                self.failures.append((time.time(), repr(error)))
+            self.requests += 1
+            # Longer than the pool keeps a connection, so that there is a handshake for each request.
+            self.ended.wait(0.15)
+
+    def stop(self):
+        self.ended.set()
+        self.thread.join(10)
+        self.long.close()
+
+
+def test_root_rotation_short_lives_and_a_dead_ca_lose_no_request(world, request):
+    signal.alarm(2 * ROTATION_SECONDS + 90)
+    service, client, server = mesh_with_service(world, "short")
+    service.start()
+    world.start()
+    client.wait_captured()
+    server.wait_captured()
+    traffic = Traffic(client, server)
+    step = ROTATION_SECONDS / 6
+    serials = set()
+
+    def wait(seconds):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            rows = json.loads(client.node.tunnel.ask("certificates", "-o", "json").stdout)
+            serials.update(row["serialNumber"] for row in rows)
+            time.sleep(0.5)
+
+    for number, (phase, published) in enumerate([("start", True), ("switch", False), ("finish", True)]):
+        service.identity("rotate", phase)
+        service.publish_roots()
+        wait(max(step, 10.5))
+        service.kill()
+        wait(2)
+        service.start()
+        wait(max(0, step - 2))
+    traffic.stop()
+    assert traffic.failures == [], (traffic.requests, traffic.failures[:5])
+    assert traffic.requests > ROTATION_SECONDS
+    assert len(serials) >= 4, serials
+    assert len(json.loads(service.identity("show", "-o", "json").stdout)) == 1
+
+
+# Revoked
+
+
+def crl(ca, directory, *revoked):
+    """A CRL of the CA that revokes the certificates of these files, and is put in place as a whole."""
+    database, conf = directory / "index.txt", directory / "crl.conf"
+    database.write_text("")
+    conf.write_text(f"[ca]\ndefault_ca = own\n[own]\ndatabase = {database}\ncertificate = {ca}/ca.crt\n"
+                    f"private_key = {ca}/ca.key\ndefault_md = sha256\ndefault_crl_days = 1\n")
+    for certificate in revoked:
+        openssl("ca", "-config", conf, "-revoke", certificate)
+    new = directory / "crl.new"
+    openssl("ca", "-config", conf, "-gencrl", "-out", new)
+    new.rename(directory / "crl.pem")
+    return directory / "crl.pem"
+
+
+def test_a_revoked_peer_is_refused_and_cut_off_within_a_second(world):
+    from mesh import hbone
+    directory = world.directory / "revocation"
+    directory.mkdir()
+    identity("init", "--ca-dir", world.ca_directory)
+    path = crl(world.ca_directory, directory)
+    client, server = client_and_server(world, start=False)
+    for tunnel in world.tunnels:
+        tunnel.options += ["--crl", path]
+    world.start()
+    server.serve(8080)
+    server.wait_captured()
+    outside = world.host("raw")
+    authority = world.authority()
+    bad, good = authority.issue(client.spiffe_id), authority.issue(client.spiffe_id)
+    first, second = (hbone.dial(outside, server, svid) for svid in (bad, good))
+    streams = [connection.request(f"{server.ip}:8080") for connection in (first, second)]
+    for stream in streams:
+        exchange(stream.socket)
+    crl(world.ca_directory, directory, bad.certificate)
+    begin = time.monotonic()
+    streams[0].socket.settimeout(3)
+    try:
+        assert streams[0].socket.recv(1) == b""
+    except OSError:
+        pass
+    assert time.monotonic() - begin < 1.5
+    exchange(streams[1].socket)
+    with pytest.raises((OSError, AssertionError, EOFError)):
+        again = hbone.dial(outside, server, bad)
+        exchange(again.request(f"{server.ip}:8080").socket)
+    exchange(hbone.dial(outside, server, good).request(f"{server.ip}:8080").socket)
+    tunnel = server.node.tunnel
+    eventually(lambda: "certificate is revoked" in tunnel.log(), 5)
+    path.write_text("no CRL")
+    eventually(lambda: "revocation is in doubt" in tunnel.log(), 10)
+    with pytest.raises((OSError, AssertionError, EOFError)):
+        exchange(hbone.dial(outside, server, good).request(f"{server.ip}:8080").socket)
+    exchange(streams[1].socket)
