@@ -56,6 +56,14 @@ let modules: [(name: String, dependencies: [String])] = [
             "HBONE", "Certificates", "Redirection",
         ]
     ),
+    (
+        "Waypoint",
+        [
+            "Bytes", "HTTP", "HTTP1", "HTTP2", "Identity", "LinuxIO", "Mesh", "Telemetry", "Routing", "HTTPRouting",
+            "TLS",
+            "Manifest", "HBONE",
+        ]
+    ),
 ]
 
 let package = Package(
@@ -98,7 +106,9 @@ let package = Package(
             .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
             .executableTarget(
                 name: "ambit-waypoint",
-                dependencies: ["Bytes", "Console", "LinuxIO", "Manifest", "Operator", "Telemetry"],
+                dependencies: [
+                    "Bytes", "Console", "Identity", "LinuxIO", "Manifest", "Operator", "Telemetry", "Waypoint",
+                ],
                 swiftSettings: strict, linkerSettings: release),
             .testTarget(
                 name: "TunnelCommandTests", dependencies: ["ambit-tunnel", "Bytes", "Telemetry", "Tunnel"],

@@ -87,6 +87,35 @@ package struct BufferQueue: ~Copyable {
         }
     }
 
+    /// Takes over all bytes of `other`, behind its own; both belong to one pool.
+    ///
+    /// - Complexity: O(1); nothing is copied.
+    package mutating func takeAll(of other: inout BufferQueue) {
+        guard let first = unsafe other.head else { return }
+        if let last = unsafe tail { unsafe last.pointee.next = first } else { unsafe head = first }
+        unsafe tail = other.tail
+        count += other.count
+        unsafe other.head = nil
+        unsafe other.tail = nil
+        other.count = 0
+    }
+
+    /// Appends a copy of all bytes to `other`; both belong to `pool`.
+    ///
+    /// - Returns: false when the pool is exhausted, as `append(copying:in:)`.
+    package func copy(to other: inout BufferQueue, in pool: inout BufferPool) -> Bool {
+        var next = unsafe head
+        while let block = unsafe next {
+            // Safety: as for `first`; the other queue's blocks are different ones.
+            let start = unsafe Self.payload(of: block) + Int(block.pointee.readIndex)
+            let length = unsafe Int(block.pointee.writeIndex - block.pointee.readIndex)
+            let bytes = unsafe Span(_unsafeElements: UnsafeBufferPointer(start: start, count: length))
+            guard other.append(copying: bytes, in: &pool) else { return false }
+            unsafe next = block.pointee.next
+        }
+        return true
+    }
+
     /// Drops everything.
     package mutating func removeAll(in pool: inout BufferPool) {
         consume(count, in: &pool)

@@ -159,6 +159,20 @@ package struct HBONEConnection: ~Copyable {
         }
     }
 
+    /// The next HTTP/2 event of plaintext that was moved out of the scratch buffers; nil when it is used up.
+    ///
+    /// For owners who need the scratch buffers while they look at the payload: exchange `scratch.plaintext` for another
+    /// buffer of its size first. `.data` ranges count from the start of `plaintext.readable`.
+    package mutating func nextEvent(
+        in plaintext: borrowing ByteBuffer, at offset: inout Int, now: MonotonicTime
+    ) throws(HBONEError) -> HTTP2Event? {
+        do {
+            return try http2.receive(plaintext, offset: &offset, now: now)
+        } catch {
+            throw .http2(error)
+        }
+    }
+
     /// Moves waiting HTTP/2 frames (HEADERS, WINDOW_UPDATE, …) into the record; full records are sealed.
     package mutating func writeControl(_ scratch: inout Scratch) throws(HBONEError) {
         while http2.hasPendingOutput {
@@ -211,6 +225,39 @@ package struct HBONEConnection: ~Copyable {
             scratch.record.truncate(to: start)
             return .failed(number)
         }
+    }
+
+    /// Moves payload from a queue into the record, behind frame headers; full records are sealed.
+    ///
+    /// - Parameters:
+    ///   - queue: the payload; what was moved is taken out.
+    ///   - blocks: the pool that the queue's blocks belong to.
+    ///   - limit: how much to move at most.
+    /// - Returns: how much was moved: less than asked for when the stream may not send now (HTTP/2 reports when it may)
+    ///   or the socket takes nothing more.
+    package mutating func sendData(
+        from queue: inout BufferQueue, in blocks: inout BufferPool, stream: StreamHandle, limit: Int,
+        _ scratch: inout Scratch
+    ) throws(HBONEError) -> Int {
+        var moved = 0
+        while moved < limit, !queue.isEmpty, canSend {
+            let window = http2.sendableBytes(stream)
+            guard window > 0 else { break }
+            let least = min(queue.first.count, Self.leastUsefulRoom) + Self.frameHeaderBytes
+            if scratch.record.freeCount < least { try seal(&scratch) }
+            let count = min(
+                window, limit - moved, queue.first.count, scratch.record.freeCount - Self.frameHeaderBytes)
+            let start = scratch.record.count
+            guard scratch.record.appendUninitialized(Self.frameHeaderBytes),
+                scratch.record.append(copying: queue.first.extracting(first: count))
+            else { throw .outOfBuffers }
+            var frame = scratch.record.mutableReadable
+            var header = frame._mutatingExtracting(start..<(start + Self.frameHeaderBytes))
+            http2.commitData(stream, count: count, isEndStream: false, header: &header)
+            queue.consume(count, in: &blocks)
+            moved += count
+        }
+        return moved
     }
 
     /// Seals what is in the record and writes it out.

@@ -66,6 +66,27 @@ package struct RouteEndpoint: Sendable {
     /// The sum of the weights of the tier's endpoints up to this one.
     let cumulativeWeight: UInt64
     let weight: UInt32
+
+    /// A workload that was addressed itself: no cluster knows it, so its slot means nothing.
+    package init(direct workload: WorkloadIndex, address: SocketAddress, tunnelProtocol: TunnelProtocol) {
+        self.init(
+            workload: workload, address: address, tunnelProtocol: tunnelProtocol,
+            slot: StateSlot(index: 0, generation: .max), since: MonotonicTime(nanoseconds: 0), cumulativeWeight: 0,
+            weight: 0)
+    }
+
+    init(
+        workload: WorkloadIndex, address: SocketAddress, tunnelProtocol: TunnelProtocol, slot: StateSlot,
+        since: MonotonicTime, cumulativeWeight: UInt64, weight: UInt32
+    ) {
+        self.workload = workload
+        self.address = address
+        self.tunnelProtocol = tunnelProtocol
+        self.slot = slot
+        self.since = since
+        self.cumulativeWeight = cumulativeWeight
+        self.weight = weight
+    }
 }
 
 /// Endpoints that are equally near.

@@ -10,6 +10,12 @@ package struct ExpectedIdentities: Equatable, Sendable {
     package let workload: IdentityIndex
     /// The service whose `subjectAltNames` are accepted too.
     package let service: ServiceIndex?
+
+    /// Puts the two together.
+    package init(workload: IdentityIndex, service: ServiceIndex?) {
+        self.workload = workload
+        self.service = service
+    }
 }
 
 extension MeshSnapshot {

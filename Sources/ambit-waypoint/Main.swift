@@ -10,6 +10,7 @@ internal import LinuxIO
 enum Main {
     private static var commands: [(name: String, summary: String, run: ([String]) throws -> ExitCode)] {
         [
+            ("run", RunCommand.command.summary, RunCommand.main),
             ("apply", ApplyCommand.command.summary, ApplyCommand.main),
             ("generate", GenerateCommand.command.summary, GenerateCommand.main),
             ("list", ListCommand.command.summary, ListCommand.main),

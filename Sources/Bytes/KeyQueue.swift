@@ -2,18 +2,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A first-in first-out queue of small values that allocates nothing once it has seen its usual length.
-struct KeyQueue<Element> {
-    private var items: [Element] = []
-    private var head = 0
+package struct KeyQueue<Element> {
+    @usableFromInline var items: [Element] = []
+    @usableFromInline var head = 0
+
+    /// Makes an empty queue.
+    @inlinable
+    package init() {}
 
     /// Whether nothing waits.
-    var isEmpty: Bool { head == items.count }
+    @inlinable
+    package var isEmpty: Bool { head == items.count }
 
     /// How many wait.
-    var count: Int { items.count - head }
+    @inlinable
+    package var count: Int { items.count - head }
 
     /// Puts `element` at the end.
-    mutating func append(_ element: Element) {
+    @inlinable
+    package mutating func append(_ element: Element) {
         // Room at the front is used before the array grows: a queue that never empties stays as small as it is long.
         if head > 32, head > items.count / 2 {
             items.removeFirst(head)
@@ -23,7 +30,8 @@ struct KeyQueue<Element> {
     }
 
     /// Takes the first.
-    mutating func popFirst() -> Element? {
+    @inlinable
+    package mutating func popFirst() -> Element? {
         guard head < items.count else { return nil }
         let element = items[head]
         head += 1

@@ -3,7 +3,7 @@
 
 import Testing
 
-@testable import Tunnel
+@testable import Bytes
 
 @Suite("KeyQueue")
 struct KeyQueueTests {

@@ -1,0 +1,95 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+internal import HTTPRouting
+internal import Identity
+internal import LinuxIO
+internal import Manifest
+internal import Mesh
+internal import Telemetry
+
+// The parts of a waypoint, made one after the other; the first that fails says why, and nothing has been served yet.
+extension WaypointProcess {
+    static func makeLog(
+        _ configuration: WaypointConfiguration, _ metrics: MetricRegistry
+    ) throws(WaypointError) -> LogWriter {
+        do {
+            var settings = LogWriter.Configuration()
+            settings.format = configuration.logFormat
+            if !configuration.logFile.isEmpty { settings.output = .file(configuration.logFile) }
+            return try LogWriter(settings, levels: LogLevels(parsing: configuration.logLevels), registry: metrics)
+        } catch {
+            throw .configuration("log: \(error)")
+        }
+    }
+
+    static func openSource(_ configuration: WaypointConfiguration) throws(WaypointError) -> ConfigurationSource {
+        do throws(ManifestError) {
+            var options = FolderSource.Options()
+            options.translation = configuration.translation
+            return ConfigurationSource(try FolderSource(directory: configuration.configDirectory, options: options))
+        } catch {
+            throw .configuration("--config \(configuration.configDirectory): \(error)")
+        }
+    }
+
+    static func openAuthority(_ configuration: WaypointConfiguration) throws(WaypointError) -> CertificateAuthority {
+        do throws(IdentityError) {
+            return try CertificateAuthority.open(
+                directory: configuration.caDirectory, trustDomain: configuration.trustDomain, now: .now())
+        } catch {
+            throw .authority(directory: configuration.caDirectory, "\(error)")
+        }
+    }
+
+    /// Makes the routes of a state of the mesh.
+    static func compile(
+        _ configuration: WaypointConfiguration, _ model: MeshModel, generation: UInt64,
+        _ directory: inout EndpointDirectory
+    ) -> Routes {
+        let mesh = MeshSnapshot(model, generation: generation)
+        let own = OwnPlace(configuration, mesh)
+        var options = RouteTable.Options()
+        options.origin = own.workload
+        // A plain text listener may stand for a service that is bound to nobody.
+        options.waypoint = configuration.plaintext.isEmpty ? own.waypoint : nil
+        return Routes(
+            RouteTable(
+                model: model, mesh: mesh, options: options, directory: &directory, now: MonotonicClock.now()), own)
+    }
+
+    /// Opens the listeners of all workers: each has its own on every port.
+    static func bind(
+        _ configuration: WaypointConfiguration
+    ) throws(WaypointError) -> [[(purpose: Listener.Purpose, descriptor: CInt)]] {
+        var wanted: [(Listener.Purpose, SocketAddress)] = [
+            (.hbone, SocketAddress(ip: configuration.bindAddress, port: configuration.hbonePort))
+        ]
+        for (position, listener) in configuration.plaintext.enumerated() {
+            wanted.append((.plaintext(position), listener.address))
+        }
+        var result: [[(purpose: Listener.Purpose, descriptor: CInt)]] = []
+        for _ in 0..<configuration.workers {
+            var own: [(purpose: Listener.Purpose, descriptor: CInt)] = []
+            for (purpose, address) in wanted {
+                do throws(SystemError) {
+                    own.append((purpose, try Socket.listen(Socket.ListenOptions(address: address)).relinquish()))
+                } catch {
+                    throw .listen("\(address): \(error)")
+                }
+            }
+            result.append(own)
+        }
+        return result
+    }
+}
+
+/// The folder that the configuration comes from, in a box that parts of a start can hand on.
+final class ConfigurationSource {
+    var folder: FolderSource
+
+    init(_ folder: consuming FolderSource) {
+        self.folder = folder
+    }
+}

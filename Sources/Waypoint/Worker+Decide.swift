@@ -1,0 +1,109 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+internal import HTTP
+internal import HTTPRouting
+internal import Mesh
+internal import Routing
+internal import Telemetry
+
+// What the routes say about an exchange.
+extension Worker {
+    /// Decides about an exchange.
+    ///
+    /// - Returns: the answer, when no endpoint is to be asked; the phase is `pausing` when it has to wait first.
+    func decide(_ exchange: inout Exchange, _ key: Exchange.Key) -> LocalReply? {
+        guard let scope = exchange.frontend.scope else { return nil }
+        if exchange.flags.contains(.tcp) { return decideStream(&exchange, scope) }
+        var result: LocalReply?
+        heads.withElement(exchange.heads) { heads in
+            let decision = exchange.table.decide(
+                heads.request, in: scope, from: exchange.frontend.client, random: &self.random,
+                scratch: &self.routeScratch)
+            exchange.decision = decision
+            result = self.carryOut(decision, &exchange, key, &heads)
+        }
+        return result
+    }
+
+    private func decideStream(_ exchange: inout Exchange, _ scope: RouteScope) -> LocalReply? {
+        let facts = StreamFacts(client: exchange.frontend.client, destination: exchange.frontend.address.ip)
+        switch exchange.table.decideStream(serverName: Span(), in: scope, facts, random: &random) {
+        case .forward(let cluster, _):
+            exchange.cluster = cluster
+            return nil
+        case .noRoute: return .noRoute
+        case .invalidBackend: return .noCluster
+        }
+    }
+
+    private func carryOut(
+        _ decision: RouteDecision, _ exchange: inout Exchange, _ key: Exchange.Key, _ heads: inout Heads
+    ) -> LocalReply? {
+        response.reset()
+        preparedContent = []
+        if exchange.table.answerPreflight(decision, heads.request, into: &response) {
+            return LocalReply(prepared: response.status, "cors_preflight")
+        }
+        if let timeout = exchange.table[decision.rule].requestTimeout, timeout.count > 0 {
+            exchange.deadline = exchange.started + timeout
+            rearm(&exchange, key)
+        }
+        if decision.fault.delay.count > 0 {
+            exchange.outcome.insert(.delayInjected)
+            exchange.phase = .pausing
+            exchange.tryDeadline = now + decision.fault.delay
+            rearm(&exchange, key)
+        } else if let reply = abort(decision) {
+            return reply
+        }
+        switch decision.outcome {
+        case .noRoute: return .noRoute
+        case .invalidBackend: return .noCluster
+        case .redirect:
+            exchange.table.writeRedirect(decision, for: heads.request, into: &response, scratch: &routeScratch)
+            return LocalReply(prepared: response.status, "direct_response")
+        case .respond:
+            exchange.table.writeDirectResponse(decision, into: &response)
+            preparedContent = exchange.table.directBody(of: decision)
+            return LocalReply(prepared: response.status, "direct_response")
+        case .forward: break
+        }
+        prepare(decision, &exchange, &heads)
+        return nil
+    }
+
+    /// The answer that a fault gives instead of an endpoint.
+    func abort(_ decision: RouteDecision) -> LocalReply? {
+        switch decision.fault.abort {
+        case .http(let status):
+            LocalReply(status, .faultInjected, "fault_filter_abort", body: "fault filter abort")
+        case .grpc(let status):
+            LocalReply(200, .faultInjected, "fault_filter_abort", body: "fault filter abort", grpcStatus: status)
+        case nil: nil
+        }
+    }
+
+    /// Everything that is done once for a request, before its first try.
+    private func prepare(_ decision: RouteDecision, _ exchange: inout Exchange, _ heads: inout Heads) {
+        exchange.cluster = exchange.table.cluster(of: decision)
+        if let cluster = exchange.cluster {
+            exchange.hash = exchange.table.hashKey(
+                for: cluster, heads.request, from: exchange.client.address.ip, random: &random)
+        }
+        exchange.table.applyRequestFilters(decision, to: &heads.request, scratch: &routeScratch)
+        if exchange.table[decision.rule].retryAttempts > 0 { exchange.flags.insert(.keepsReplay) }
+    }
+
+    /// A pause is over.
+    func resume(_ exchange: inout Exchange, _ key: Exchange.Key) {
+        exchange.phase = .routing
+        exchange.tryDeadline = .distantFuture
+        if exchange.tries == 0, let decision = exchange.decision, let reply = abort(decision) {
+            steps.append(.reply(key, reply))
+        } else {
+            steps.append(.route(key))
+        }
+    }
+}

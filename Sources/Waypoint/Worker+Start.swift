@@ -1,0 +1,70 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+internal import HTTP
+internal import HTTP1
+internal import HTTP2
+
+// The request's head goes out.
+extension Worker {
+    /// Sends the head of a request over an established connection, and what has come of its content.
+    func start(_ key: Exchange.Key, _ upstreamKey: Upstream.Key) {
+        var isStarted = false
+        var isOver = false
+        exchanges.withElement(key) { exchange in
+            guard exchange.phase == .connecting else { return }
+            self.upstreams.withElement(upstreamKey) { upstream in
+                exchange.upstream = upstreamKey
+                exchange.upstreamStarted = self.now
+                if upstream.isReused { exchange.flags.insert(.onReusedConnection) }
+                upstream.isReused = true
+                upstream.deadline = .distantFuture
+                isStarted = self.writeHead(&exchange, key, &upstream)
+                guard isStarted else { return }
+                exchange.phase = .sent
+                self.flushRequest(&exchange, key, &upstream)
+                self.markDirty(&upstream.pipe, .upstream(upstreamKey))
+            }
+            isOver = self.isOver(&exchange)
+        }
+        if isOver { steps.append(.finish(key)) }
+        if isStarted {
+            resumeRequest(key)
+        } else if exchanges.contains(key) {
+            steps.append(.upstreamFailed(key, .connect))
+        }
+    }
+
+    private func writeHead(_ exchange: inout Exchange, _ key: Exchange.Key, _ upstream: inout Upstream) -> Bool {
+        switch upstream.mode {
+        case .raw:
+            upstream.exchange = key
+            return true
+        case .http1:
+            upstream.exchange = key
+            text.clear()
+            let length = exchange.requestLength
+            do throws(HTTP1Error) {
+                try heads.withElement(exchange.heads) { (heads: inout Heads) throws(HTTP1Error) in
+                    try upstream.http1?.write(heads.request, length: length, into: &self.text)
+                }
+            } catch {
+                text.clear()
+                return false
+            }
+            return upstream.pipe.write(message: &text, &blocks)
+        case .http2:
+            guard let stream = upstream.pipe.http2?.openStream(context: key.context) else { return false }
+            exchange.upstreamStream = stream
+            let endsHere =
+                exchange.flags.contains(.requestEnded) && exchange.toUpstream.isEmpty
+                && heads.withElement(exchange.heads) { $0.requestTrailers.isEmpty } == true
+            heads.withElement(exchange.heads) { heads in
+                upstream.pipe.http2?.write(heads.request, stream, isEndStream: endsHere)
+            }
+            if endsHere { exchange.flags.insert(.requestSent) }
+            return true
+        }
+    }
+}
