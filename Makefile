@@ -17,7 +17,7 @@ DIRECTION := --explicit-target-dependency-import-check error
 # Compile and link, inspect (style.md rule 15), and what the end-to-end tests use as applications and instruments.
 BUILD_PACKAGES := libssl-dev libnftnl-dev libmnl-dev pkg-config
 TEST_PACKAGES := iproute2 nftables procps util-linux openssl curl tcpdump python3 python3-pytest python3-h2
-CONFORMANCE_PACKAGES := nghttp2-client curl python3 python3-h2
+CONFORMANCE_PACKAGES := nghttp2-client nghttp2-server nginx-light curl python3 python3-h2
 PEER_PACKAGES := wrk nginx libnginx-mod-stream haproxy iperf3 openssl gcc libc6-dev libssl-dev python3-venv util-linux
 BENCHMARK_PACKAGES := libnghttp2-dev
 INTEROP_PACKAGES := python3-venv python3-pip
@@ -79,8 +79,9 @@ test-e2e: deps build ## real tunnels in real network namespaces (root)
 demo: deps build ## a mesh on this machine, step by step (root); KEEP=1 stays up, IP=6 runs over IPv6
 	@$(PYTHON) -B Tests/Demo/demo.py
 
-interop: deps-interop build ## Envoy as our client and as our server (root)
+interop: deps-interop build .build/programs/conformance-client ## Envoy as our client and as our server (root)
 	ENVOY=$(CURDIR)/$(ENVOY) $(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/Interop $(E2E)
+	ENVOY=$(CURDIR)/$(ENVOY) $(PYTHON) -B Tests/Conformance/run.py --only Envoy .build/programs/conformance-server
 
 SIMULATION := $(wildcard Tests/Simulation/*.swift) $(patsubst %,Tests/HTTP2Tests/%.swift,Simulation SimulatedSide Endpoint Wire)
 
@@ -90,13 +91,16 @@ SIMULATION := $(wildcard Tests/Simulation/*.swift) $(patsubst %,Tests/HTTP2Tests
 simulation: .build/programs/simulation ## two HTTP/2 cores over a hostile network, SEEDS (10000) from FIRST (0)
 	$< $(or $(SEEDS),10000) $(or $(FIRST),0)
 
-.build/programs/conformance-server: $(wildcard Sources/Bytes/* Sources/LinuxIO/* Sources/HTTP2/* Tests/Conformance/Server/*) \
+.build/programs/conformance-server: $(wildcard Sources/Bytes/* Sources/LinuxIO/* Sources/HTTP1/* Sources/HTTP2/* Tests/Conformance/Server/*) \
 		Tests/compile | deps-build
-	Tests/compile conformance-server Bytes LinuxIO HTTP2 -- Tests/Conformance/Server/*.swift
+	Tests/compile conformance-server Bytes LinuxIO HTTP1 HTTP2 -- Tests/Conformance/Server/*.swift
 
-conformance: .build/programs/conformance-server ## every check RFC 9113 and RFC 7541 ask of a server; ONLY=text picks
+.build/programs/conformance-client: .build/programs/conformance-server $(wildcard Tests/Conformance/Client/*)
+	Tests/compile conformance-client Bytes LinuxIO HTTP1 HTTP2 -- Tests/Conformance/Client/*.swift
+
+conformance: .build/programs/conformance-client ## every check RFC 9113, 7541 and 9112 ask, ours and real counterparts'; ONLY=text picks
 	@$(call install,$(CONFORMANCE_PACKAGES))
-	$(PYTHON) -B Tests/Conformance/run.py --only "$(ONLY)" $<
+	$(PYTHON) -B Tests/Conformance/run.py --only "$(ONLY)" .build/programs/conformance-server
 
 conformance-server: .build/programs/conformance-server ## the HTTP/2 server core, answering any request on PORT; TLS=1
 	@$(if $(TLS),$(call install,openssl python3))

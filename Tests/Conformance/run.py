@@ -20,9 +20,12 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+import programs  # noqa: E402
 from registry import CHECKS  # noqa: E402
 
 MODULES = ["framing", "streams", "frames", "messages", "compression", "hostile", "counterparts"]
+# These start programs of their own beside the server, which --port does not name.
+PROGRAM_MODULES = ["servers", "proxies", "http1"]
 
 
 def start(server):
@@ -45,7 +48,9 @@ def main():
     port = arguments.port
     if port is None:
         process, port = start(arguments.server)
-    for module in MODULES:
+    if arguments.server:
+        programs.SERVER = pathlib.Path(arguments.server)
+    for module in MODULES + (PROGRAM_MODULES if arguments.server else []):
         importlib.import_module(f"checks.{module}")
     passed = failed = 0
     began = time.monotonic()

@@ -6,9 +6,10 @@ import Glibc
 import HTTP2
 import LinuxIO
 
-/// The test server that conformance suites are pointed at: the HTTP/2 server core over sockets, answering any request.
+/// The test server that conformance suites are pointed at: a server core over sockets, answering any request.
 ///
-/// Usage: `conformance-server PORT`; 0 takes a free one. Prints `listening on PORT` when it is ready.
+/// Usage: `conformance-server PORT [http1]`; HTTP/2 with prior knowledge unless http1 is asked for; port 0 takes a free
+/// one. Prints `listening on PORT` when it is ready.
 /// One thread; connections are served as their sockets allow. Not a product: nothing here is tuned.
 @main
 struct ConformanceServer {
@@ -16,23 +17,27 @@ struct ConformanceServer {
     private static let connectionKind: UInt8 = 1
 
     static func main() {
-        guard CommandLine.arguments.count == 2, let port = UInt16(CommandLine.arguments[1]) else {
-            print("usage: conformance-server PORT")
+        let arguments = CommandLine.arguments
+        let isHTTP1 = arguments.count == 3 && arguments[2] == "http1"
+        guard arguments.count == 2 || isHTTP1, let port = UInt16(arguments[1]) else {
+            print("usage: conformance-server PORT [http1]")
             exit(64)
         }
         do {
-            try run(port: port)
+            if isHTTP1 { try run(port: port, HTTP1Exchange.self) } else { try run(port: port, Exchange.self) }
         } catch {
             print("conformance-server: \(error)")
             exit(1)
         }
     }
 
-    private static func run(port: UInt16) throws(SystemError) {
+    private static func run<Protocol: ServedProtocol & ~Copyable>(
+        port: UInt16, _ served: Protocol.Type
+    ) throws(SystemError) {
         let loopback = IPAddress("127.0.0.1") ?? IPAddress(v4: 0)
         let listener = try Socket.listen(Socket.ListenOptions(address: SocketAddress(ip: loopback, port: port)))
         let poller = try Poller()
-        var connections = Slab<ServedConnection>(limit: 4096)
+        var connections = Slab<ServedConnection<Protocol>>(limit: 4096)
         try poller.addReadable(
             listener.rawValue, token: EventToken(kind: listenerKind, index: 0, generation: 0))
         print("listening on \(try Socket.localAddress(listener.rawValue).port)")
@@ -46,7 +51,8 @@ struct ConformanceServer {
                     try accept(listener.rawValue, poller, &connections, now)
                     continue
                 }
-                let key = Slab<ServedConnection>.Key(index: event.token.index, generation: event.token.generation)
+                let key = Slab<ServedConnection<Protocol>>.Key(
+                    index: event.token.index, generation: event.token.generation)
                 let isOver = connections.withElement(key) { connection in connection.serve(now: now) }
                 if isOver == true { _ = connections.remove(key) }
             }
@@ -56,13 +62,13 @@ struct ConformanceServer {
         }
     }
 
-    private static func accept(
-        _ listener: CInt, _ poller: borrowing Poller, _ connections: inout Slab<ServedConnection>,
+    private static func accept<Protocol: ServedProtocol & ~Copyable>(
+        _ listener: CInt, _ poller: borrowing Poller, _ connections: inout Slab<ServedConnection<Protocol>>,
         _ now: MonotonicTime
     ) throws(SystemError) {
         while let accepted = try Socket.accept(listener) {
             Socket.tune(accepted.fd, keepaliveSeconds: 0)
-            let connection = ServedConnection(OwnedDescriptor(adopting: accepted.fd), now: now)
+            let connection = ServedConnection<Protocol>(OwnedDescriptor(adopting: accepted.fd), now: now)
             guard let key = connections.insert(connection) else { continue }
             try poller.addEdgeTriggered(
                 accepted.fd, token: EventToken(kind: connectionKind, index: key.index, generation: key.generation))

@@ -5,7 +5,7 @@ import Bytes
 import HTTP2
 
 /// The HTTP/2 state of one connection and the answers under way; no socket.
-struct Exchange: ~Copyable {
+struct Exchange: ServedProtocol, ~Copyable {
     private(set) var http2: HTTP2Connection
     private var replies: [Reply] = []
     /// Streams with something to send that are not known to be blocked.
@@ -18,9 +18,6 @@ struct Exchange: ~Copyable {
         http2 = HTTP2Connection(role: .server, configuration: configuration, now: now)
     }
 
-    /// Takes in what the client sent.
-    ///
-    /// - Returns: false when the connection is to be closed after what is pending has been written.
     mutating func receive(_ input: borrowing ByteBuffer, now: MonotonicTime) -> Bool {
         var offset = 0
         do throws(HTTP2Error) {
@@ -35,9 +32,6 @@ struct Exchange: ~Copyable {
         }
     }
 
-    /// Acts on the time.
-    ///
-    /// - Returns: false when the connection is to be closed after what is pending has been written.
     mutating func tick(now: MonotonicTime) -> Bool {
         guard now >= http2.nextDeadline else { return true }
         do throws(HTTP2Error) {
@@ -48,7 +42,6 @@ struct Exchange: ~Copyable {
         }
     }
 
-    /// Whether nothing is left to do or to write.
     var isFinished: Bool { http2.isDrained && !http2.hasPendingOutput }
 
     private mutating func handle(_ event: HTTP2Event, _ input: borrowing ByteBuffer) {
@@ -117,7 +110,7 @@ struct Exchange: ~Copyable {
         if wanted == 0, !isLast { return false }
         var count = 0
         if wanted > 0 {
-            count = min(wanted, http2.sendableBytes(stream))
+            count = min(wanted, http2.sendableBytes(stream), 16_384)
             if count == 0 { return false }
         }
         let endsWithData = isLast && count == wanted && !replies[index].sendsTrailers
@@ -140,7 +133,7 @@ struct Exchange: ~Copyable {
         http2.addField(name: ":status", value: "200")
         http2.addField(name: "server", value: "ambit-conformance")
         http2.addField(name: "content-type", value: "text/plain")
-        if case .octets(let remaining) = reply.content, !reply.isEcho, !reply.isHead {
+        if case .octets(let remaining, _) = reply.content, !reply.isEcho, !reply.isHead {
             let digits = String(remaining)
             http2.addField(name: "content-length", value: digits.utf8.span)
         }

@@ -20,7 +20,7 @@ import HTTP2
 /// All answers but `/echo` and CONNECT wait for the end of the request.
 struct Reply {
     enum Content {
-        case octets(remaining: Int)
+        case octets(remaining: Int, sent: Int = 0)
         case copied([UInt8], sent: Int)
     }
 
@@ -69,7 +69,7 @@ struct Reply {
 
     var available: Int {
         switch content {
-        case .octets(let remaining): remaining
+        case .octets(let remaining, _): remaining
         case .copied(let bytes, let sent): bytes.count - sent
         }
     }
@@ -86,9 +86,9 @@ struct Reply {
     /// Moves `count` octets of content behind a frame header.
     mutating func move(_ count: Int, into buffer: inout ByteBuffer) {
         switch content {
-        case .octets(let remaining):
-            for index in 0..<count { buffer.append(UInt8(truncatingIfNeeded: 0x61 + index % 26)) }
-            content = .octets(remaining: remaining - count)
+        case .octets(let remaining, let sent):
+            for index in sent..<(sent + count) { buffer.append(UInt8(truncatingIfNeeded: 0x61 + index % 26)) }
+            content = .octets(remaining: remaining - count, sent: sent + count)
         case .copied(let bytes, let sent):
             buffer.append(copying: bytes.span.extracting(sent..<(sent + count)))
             content = sent + count == bytes.count ? .copied([], sent: 0) : .copied(bytes, sent: sent + count)

@@ -4,8 +4,29 @@
 import Bytes
 import LinuxIO
 
+/// What a served connection speaks; no socket.
+protocol ServedProtocol: ~Copyable {
+    init(now: MonotonicTime)
+
+    /// Takes in what the client sent.
+    ///
+    /// - Returns: false when the connection is to be closed after what is pending has been written.
+    mutating func receive(_ input: borrowing ByteBuffer, now: MonotonicTime) -> Bool
+
+    /// Acts on the time.
+    ///
+    /// - Returns: false when the connection is to be closed after what is pending has been written.
+    mutating func tick(now: MonotonicTime) -> Bool
+
+    /// Moves what is to be sent into the output, as far as it has room.
+    mutating func fill(_ output: inout ByteBuffer)
+
+    /// Whether nothing is left to do or to write.
+    var isFinished: Bool { get }
+}
+
 /// One connection of the test server: its socket and its buffers.
-struct ServedConnection: ~Copyable {
+struct ServedConnection<Exchange: ServedProtocol & ~Copyable>: ~Copyable {
     private let socket: OwnedDescriptor
     private var exchange: Exchange
     private var input = ByteBuffer(capacity: 64 * 1024)
