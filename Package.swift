@@ -39,7 +39,7 @@ let modules: [(name: String, dependencies: [String])] = [
     ("HTTPRouting", ["Bytes", "HTTP", "Identity", "Mesh", "RegularExpressions", "Routing"]),
     ("TLS", ["Bytes", "Identity", "COpenSSL"]),
     ("Manifest", ["Bytes", "Identity", "LinuxIO", "Mesh", "RegularExpressions", "CLinux"]),
-    ("Operator", ["Bytes", "LinuxIO", "Mesh", "Manifest"]),
+    ("Operator", ["Bytes", "LinuxIO", "Mesh", "Manifest", "HTTP", "HTTPRouting"]),
     ("HBONE", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS"]),
     ("Certificates", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS", "GRPC", "HBONE"]),
     (

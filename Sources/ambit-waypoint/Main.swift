@@ -17,6 +17,7 @@ enum Main {
             ("status", StatusCommand.command.summary, StatusCommand.main),
             ("delete", DeleteCommand.command.summary, DeleteCommand.main),
             ("analyze", AnalyzeCommand.command.summary, AnalyzeCommand.main),
+            ("routes", RoutesCommand.command.summary, RoutesCommand.main),
             ("version", "Print the version.", VersionCommand.main),
         ]
     }

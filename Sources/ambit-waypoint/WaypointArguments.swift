@@ -33,6 +33,12 @@ struct WaypointArguments {
     var isAll = false
     var unlabels = false
     var form = Form.table
+    var host = ""
+    var port: UInt16 = 0
+    var method = "GET"
+    var path = "/"
+    var headers: [String] = []
+    var from = ""
 
     static var config: Option<WaypointArguments> {
         .text("config", "DIR", \.config, "Folder with the mesh's manifests.").from("AMBIT_CONFIG")

@@ -12,7 +12,7 @@ import pytest
 from mesh.command import run
 
 LABEL = "istio.io/use-waypoint"
-COMMANDS = ["apply", "generate", "list", "status", "delete", "analyze", "version"]
+COMMANDS = ["apply", "generate", "list", "status", "delete", "analyze", "routes", "version"]
 MESH = """\
 # The shop's namespace.
 apiVersion: v1
@@ -503,3 +503,31 @@ def test_analyze_bad_usage_and_missing_files(tmp_path):
     assert run(binary(), "analyze", check=False).returncode == 64
     result = run(binary(), "analyze", tmp_path / "none.yaml", check=False)
     assert result.returncode == 1 and "cannot be read" in result.stderr and result.stderr.count("\n") == 1
+
+
+# routes
+
+
+def test_routes_names_the_service_and_its_endpoints(folder):
+    (folder.path / "pod.yaml").write_text(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: web-1, labels: {app: web}}\nstatus: {podIP: 10.0.0.1}\n")
+    answer = json.loads(folder("routes", "--host", "web", "--path", "/x?y=z", "-o", "json").stdout)
+    assert answer["request"] == "GET http://web.default.svc.cluster.local:80/x?y=z"
+    assert answer["clusters"] == [{"name": "inbound-vip|80|http|web.default.svc.cluster.local", "share": "100.0",
+                                   "endpoints": ["10.0.0.1:80 default/web-1 HBONE"]}]
+    text = folder("routes", "--host", "web").stdout
+    assert "rule      none\n" in text and "waypoint  none (the service asks for none)" in text
+
+
+@pytest.mark.parametrize("words, line", [
+    ([], "--host SERVICE is needed; try ambit-waypoint routes --help"),
+    (["--host", "web", "--path", "x"], '--path: "x" does not begin with /'),
+    (["--host", "web", "--header", "x"], '--header: "x" is not a header field; write for example x-canary=true'),
+    (["--host", "web", "--from", "a/b/c"], '--from: "a/b/c" is not NAMESPACE or NAMESPACE/ACCOUNT'),
+])
+def test_routes_bad_usage(folder, words, line):
+    assert folder("routes", *words, status=64).stderr == f"ambit-waypoint routes: {line}\n"
+
+
+def test_routes_of_a_service_that_is_not_there(folder):
+    assert "there is no service lost in namespace default" in folder("routes", "--host", "lost", status=1).stderr
