@@ -50,11 +50,13 @@ package struct HBONEConnection: ~Copyable {
     private let descriptor: OwnedDescriptor
 
     /// Takes over a socket that was just accepted (server), or whose connect was just started (client).
+    ///
+    /// - Parameter destination: where a client connects to, if its handshake may resume an earlier session there.
     package init(
         socket: consuming OwnedDescriptor, context: TLSContext, expecting: PeerExpectation, role: HTTP2Connection.Role,
-        configuration: HTTP2Configuration, now: MonotonicTime
+        configuration: HTTP2Configuration, destination: SocketAddress? = nil, now: MonotonicTime
     ) throws(TLSError) {
-        tls = try TLSSession(context: context, expecting: expecting)
+        tls = try TLSSession(context: context, expecting: expecting, destination: destination)
         http2 = HTTP2Connection(role: role, configuration: configuration, now: now)
         descriptor = socket
         self.role = role
@@ -66,6 +68,8 @@ package struct HBONEConnection: ~Copyable {
     package var fd: CInt { descriptor.rawValue }
     /// Who the peer has proved to be; nil before the handshake is complete.
     package var peer: PeerIdentity? { tls.peer }
+    /// Whether the handshake resumed an earlier session.
+    package var wasResumed: Bool { tls.wasResumed }
     /// Sealed bytes that wait for the socket.
     package var backlogBytes: Int { backlog.count }
     /// Whether payload may be sealed now: established, and the socket has taken everything so far.

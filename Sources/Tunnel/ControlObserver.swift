@@ -4,6 +4,7 @@
 internal import Identity
 internal import LinuxIO
 internal import Manifest
+internal import Redirection
 internal import Telemetry
 
 /// What the control thread tells the outside: pods, certificates and configuration, in the log and as metrics.
@@ -60,6 +61,16 @@ final class ControlObserver {
         log.log(.warn, .redirection, "redirection of a pod could not be changed") {
             $0.field("pod", pod.name)
             $0.field("error", error)
+        }
+    }
+
+    /// The rules of a pod were written; exclusions that found no room in them are worth a warning.
+    func planned(_ plan: RedirectionPlan, _ pod: Pod) {
+        guard plan.ignoredExclusions > 0 else { return }
+        log.log(.warn, .redirection, "exclusions of a pod are too many: the rest stays captured") {
+            $0.field("pod", pod.name)
+            $0.field("ignored", UInt64(plan.ignoredExclusions))
+            $0.field("limit", UInt64(RedirectionOptions.maximumExclusions))
         }
     }
 

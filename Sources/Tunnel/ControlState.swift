@@ -104,7 +104,7 @@ final class ControlState: Sendable {
             snapshot.workloadRows(node: configuration.nodeName, pending: pending)
         }
         tables.services = { [self] in snapshot.serviceRows() }
-        tables.policies = { [self] in snapshot.policyRows(findings: findings) }
+        tables.policies = { [self] in snapshot.policyRows(node: configuration.nodeName, findings: findings) }
         tables.certificates = { [self] in certificates }
         tables.connections = { [self] in connections() }
         tables.settings = { [self] in configuration.settings }

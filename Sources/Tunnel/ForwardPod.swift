@@ -36,7 +36,8 @@ enum ForwardPod {
         do throws(NetworkNamespaceError) {
             return Pod(
                 uid: uid, name: "\(configuration.namespace)/\(ProcessEnvironment.hostName)", identity: identity,
-                network: try NetworkNamespace.own(), isRedirected: false, packetMark: 0)
+                network: try NetworkNamespace.own(), isRedirected: false,
+                workers: configuration.workers, packetMark: 0)
         } catch {
             throw .network(error)
         }

@@ -52,18 +52,43 @@ extension MeshSnapshot {
         }
     }
 
+    /// To how many workloads of a node each policy applies, by position.
+    private func workloadsByPolicy(node: String) -> [Int] {
+        var counts = [Int](repeating: 0, count: policies.records.count)
+        func count(_ set: RuleSetIndex?) {
+            guard let set else { return }
+            for position in policies.ruleSetPolicies[set.position].positions {
+                counts[policies.ruleSetMembers[position].position] += 1
+            }
+        }
+        for workload in workloads(onNode: node) {
+            count(policies.meshRules)
+            count(self[workload].namespaceRules)
+            count(self[workload].selectorRules)
+        }
+        return counts
+    }
+
     /// The policies, and after them what is wrong with objects of the configuration: a policy that has no effect must not be
     /// silent about it.
-    func policyRows(findings: [Finding]) -> [PolicyRow] {
-        var rows = policies.records.map { record in
+    func policyRows(node: String, findings: [Finding]) -> [PolicyRow] {
+        let notes = Dictionary(grouping: findings, by: \.object).mapValues { $0.map(\.description) }
+        let counts = workloadsByPolicy(node: node)
+        var rows = zip(policies.records, counts).map { record, count in
             var row = PolicyRow()
             row.kind = "AuthorizationPolicy"
             row.namespace = self[record.namespace]
             row.name = self[record.name]
             row.action = record.outcome.action
             row.isDryRun = record.outcome.isDryRun
-            let object = "AuthorizationPolicy \(row.namespace)/\(row.name)"
-            row.notes = findings.filter { $0.object == object }.map(\.description)
+            row.workloads = count
+            row.scope =
+                switch record.scope {
+                case .mesh: "Global"
+                case .namespace: "Namespace"
+                case .selector: "WorkloadSelector"
+                }
+            row.notes = notes["AuthorizationPolicy \(row.namespace)/\(row.name)"] ?? []
             return row
         }
         let named = Set(rows.map { "AuthorizationPolicy \($0.namespace)/\($0.name)" })

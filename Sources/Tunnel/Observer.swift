@@ -19,7 +19,38 @@ final class Observer {
     private var policies: SeriesCache<PolicyLabels, PolicySeries>
     private var parties: [WorkloadIndex: Party] = [:]
     private var services: [ServiceIndex: ServiceParty] = [:]
+    private var pairs: [Pair: KnownPair] = [:]
     private var generation: UInt64 = 0
+
+    /// Pairs of parties remembered; then anew.
+    private static let pairLimit = 4_096
+
+    /// Who talks to whom, by what is made once for each.
+    private struct Pair: Hashable {
+        let reporter: Reporter
+        let own: SPIFFEID
+        let peer: SPIFFEID?
+        let source: ObjectIdentifier?
+        let destination: ObjectIdentifier?
+        let service: ObjectIdentifier?
+
+        init(_ details: ConnectionDetails) {
+            reporter = details.reporter
+            own = details.pod.identity
+            peer = details.peerIdentity
+            source = details.sourceParty.map { ObjectIdentifier($0) }
+            destination = details.destinationParty.map { ObjectIdentifier($0) }
+            service = details.service.map { ObjectIdentifier($0) }
+        }
+    }
+
+    /// The cell of a pair, and what the pair names: as long as it is held, no other object has its identifier.
+    private struct KnownPair {
+        let cell: TCPSeries
+        let source: Party?
+        let destination: Party?
+        let service: ServiceParty?
+    }
 
     init(
         log: LogLane, metrics: WorkerMetrics, series: SeriesTable<TCPLabels, TCPSeries>,
@@ -53,12 +84,24 @@ final class Observer {
         guard generation != snapshot.generation else { return }
         parties = [:]
         services = [:]
+        pairs = [:]
         generation = snapshot.generation
+    }
+
+    /// The metrics of a connection between two parties that are known by now, found without hashing all of their names.
+    private func cell(for details: ConnectionDetails, now: MonotonicTime) -> TCPSeries {
+        let pair = Pair(details)
+        if let known = pairs[pair], series.reuse(known.cell, now: now) { return known.cell }
+        let cell = series.cell(for: labels(details, nil), now: now)
+        if pairs.count >= Self.pairLimit { pairs = [:] }
+        pairs[pair] = KnownPair(
+            cell: cell, source: details.sourceParty, destination: details.destinationParty, service: details.service)
+        return cell
     }
 
     /// A connection is established.
     func opened(_ details: ConnectionDetails, now: MonotonicTime) {
-        let cell = series.cell(for: labels(details, nil), now: now)
+        let cell = cell(for: details, now: now)
         cell.opened(now: now)
         details.series = cell
         metrics.socketsOpen(details.reporter).add(1)
@@ -139,8 +182,15 @@ final class Observer {
     }
 
     /// A handshake was completed after `duration`.
-    func handshakeCompleted(_ duration: Nanoseconds, isServer: Bool) {
-        metrics.handshakeTime(isServer ? .destination : .source).record(duration)
+    func handshakeCompleted(_ duration: Nanoseconds, isServer: Bool, wasResumed: Bool) {
+        let reporter = isServer ? Reporter.destination : .source
+        metrics.handshakeTime(reporter).record(duration)
+        if wasResumed { metrics.resumed(reporter).add() }
+    }
+
+    /// The server's first byte has come.
+    func firstByte(_ details: ConnectionDetails, now: MonotonicTime) {
+        metrics.firstByteTime(details.reporter).record(now - details.opened)
     }
 
     /// Policies decided about a connection; those under trial are only reported.

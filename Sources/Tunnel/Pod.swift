@@ -30,13 +30,15 @@ final class Pod: Sendable {
     let connections = Atomic<Int>(0)
     /// HBONE handshakes with the pod that are not complete, all workers.
     let handshakes = Atomic<Int>(0)
+    /// What each worker carries of it, by the worker's index.
+    let loads: [PodLoad]
     private let rate = Atomic<UInt64>(0)
     private let buffered = Atomic<Int>(0)
     private let contexts = Mutex<CertificateContexts?>(nil)
 
     init(
         uid: String, name: String, identity: SPIFFEID, network: consuming NetworkNamespace, isRedirected: Bool,
-        packetMark: UInt32 = TunnelConfiguration.packetMark
+        workers: Int, packetMark: UInt32 = TunnelConfiguration.packetMark
     ) {
         self.uid = uid
         self.name = name
@@ -44,6 +46,7 @@ final class Pod: Sendable {
         self.network = network
         self.isRedirected = isRedirected
         self.packetMark = packetMark
+        loads = (0..<workers).map { _ in PodLoad() }
     }
 
     /// The contexts to use for a new connection; nil while no certificate has been issued.
@@ -57,13 +60,16 @@ final class Pod: Sendable {
     }
 
     /// Counts one connection more, unless the pod has as many as it may, or opens them faster than it may.
-    func admitConnection(_ configuration: TunnelConfiguration, now: MonotonicTime) -> Bool {
+    ///
+    /// - Parameter worker: the index of the worker that carries it.
+    func admitConnection(_ configuration: TunnelConfiguration, worker: Int, now: MonotonicTime) -> Bool {
         guard connections.add(1, ordering: .relaxed).newValue <= configuration.connectionsPerPod,
             admitRate(configuration.connectionRatePerPod, now: now)
         else {
             connections.subtract(1, ordering: .relaxed)
             return false
         }
+        loads[worker].relays.add(1, ordering: .relaxed)
         return true
     }
 
@@ -97,8 +103,9 @@ final class Pod: Sendable {
     /// Connections of the pod that are carried now.
     var liveConnections: Int { connections.load(ordering: .relaxed) }
 
-    /// Counts one connection less.
-    func releaseConnection() {
+    /// Counts one connection of a worker less.
+    func releaseConnection(worker: Int) {
+        loads[worker].relays.subtract(1, ordering: .relaxed)
         connections.subtract(1, ordering: .relaxed)
     }
 }

@@ -181,6 +181,7 @@ final class PodRegistry {
             }
             pending[uid] = nil
             observer.podJoined(pod)
+            if let plan { observer.planned(plan, pod) }
         } catch {
             let text = "\(error)"
             if pending[uid] != text, !error.isWait { observer.podFailed(name, text) }
@@ -199,7 +200,9 @@ final class PodRegistry {
                     try NetworkNamespace.own()
                 }
             let isRedirected = !own.isSame(as: network)
-            return Pod(uid: uid, name: name, identity: identity, network: network, isRedirected: isRedirected)
+            return Pod(
+                uid: uid, name: name, identity: identity, network: network, isRedirected: isRedirected,
+                workers: workers.count)
         } catch {
             throw .network(error)
         }
@@ -250,6 +253,7 @@ final class PodRegistry {
             do throws(RedirectionError) {
                 try redirection.apply(plan, in: member.pod.network)
                 changed = Member(pod: member.pod, enrollment: enrollment, plan: plan)
+                observer.planned(plan, member.pod)
             } catch {
                 observer.redirectionFailed(member.pod, "\(error)")
                 changed = Member(pod: member.pod, enrollment: member.enrollment, plan: member.plan)
@@ -293,6 +297,8 @@ final class PodRegistry {
         options.excludedOutboundPorts = enrollment.excludedOutboundPorts
         options.excludedInboundCIDRs = enrollment.excludedInboundCIDRs
         options.excludedOutboundCIDRs = enrollment.excludedOutboundCIDRs
+        // `*`, or `ambient.istio.io/bypass-inbound-capture`: no rule is needed to leave everything alone.
+        options.capturesInbound = !enrollment.excludedInboundPorts.contains(1...UInt16.max)
         return options
     }
 }

@@ -129,7 +129,8 @@ struct StartedParts {
         let policies = SeriesTable<PolicyLabels, PolicySeries>(lifetime: configuration.metricLifetime)
         metrics.addSource { connections.write(to: &$0, now: $1) }
         metrics.addSource { policies.write(to: &$0, now: $1) }
-        for (index, mailbox) in mailboxes.enumerated() {
+        for index in mailboxes.indices {
+            let mailboxes = mailboxes
             let lane = log.makeLane()
             let workerMetrics = WorkerMetrics(metrics)
             let running = running
@@ -139,7 +140,8 @@ struct StartedParts {
                     let observer = Observer(log: lane, metrics: workerMetrics, series: connections, policies: policies)
                     do throws(SystemError) {
                         let worker = try Worker(
-                            index: index, configuration: configuration, own: own, mailbox: mailbox, observer: observer,
+                            index: index, configuration: configuration, own: own, mailboxes: mailboxes,
+                            observer: observer,
                             snapshot: snapshot, seed: seed &+ UInt64(index))
                         worker.run()
                     } catch {

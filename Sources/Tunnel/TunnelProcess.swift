@@ -169,6 +169,7 @@ package final class TunnelProcess {
     private func drain() {
         state.readiness.require("draining")
         registry.prepareHandOver()
+        admin.handOver()
         let deadline = MonotonicClock.now() + configuration.drainTimeout
         for mailbox in mailboxes { mailbox.post(.drain(deadline: deadline)) }
         while running.count > 0, MonotonicClock.now() < deadline + .seconds(1) {

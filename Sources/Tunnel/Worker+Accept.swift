@@ -47,12 +47,7 @@ extension Worker {
             observer.acceptsAgain()
         }
         Socket.tune(fd, keepaliveSeconds: configuration.keepaliveSeconds)
-        switch purpose {
-        case .outbound: acceptOutbound(socket, pod: pod, peer: peer)
-        case .inboundPlaintext: acceptPlaintext(socket, pod: pod, peer: peer)
-        case .inboundHBONE: acceptHBONE(socket, pod: pod, peer: peer)
-        case .forward(let index): acceptForward(socket, configuration.forwards[index], pod: pod, peer: peer)
-        }
+        place(socket, purpose, pod: pod, peer: peer)
         performDeferred()
         return true
     }

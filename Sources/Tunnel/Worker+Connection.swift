@@ -6,6 +6,7 @@ internal import HBONE
 internal import HTTP2
 internal import LinuxIO
 internal import Synchronization
+internal import Telemetry
 
 // What happens on HBONE connections: their sockets, their HTTP/2 events, and the pump that sends.
 extension Worker {
@@ -76,9 +77,18 @@ extension Worker {
     }
 
     private func established(_ connection: inout TunnelConnection, _ key: TunnelConnection.Key) {
-        observer.handshakeCompleted(now - connection.opened, isServer: connection.hbone.role == .server)
-        if connection.hbone.role == .server { connection.pod.handshakes.subtract(1, ordering: .relaxed) }
+        let isServer = connection.hbone.role == .server
+        observer.handshakeCompleted(
+            now - connection.opened, isServer: isServer, wasResumed: connection.hbone.wasResumed)
         connection.deadline = .distantFuture
+        if isServer {
+            connection.pod.handshakes.subtract(1, ordering: .relaxed)
+        } else {
+            observer.metrics.pool.connecting.add(-1)
+            observer.metrics.pool.connections.add(1)
+            // One that was opened ahead of need has nobody waiting.
+            if connection.waiting.isEmpty { connection.deadline = now + configuration.poolIdleTimeout }
+        }
         for relay in connection.waiting { deferred.append(.connectRelay(relay)) }
         connection.waiting = []
         markDirty(&connection, key)
@@ -172,6 +182,9 @@ extension Worker {
             }
             switch try connection.hbone.readData(from: relay.fd, stream: stream, &self.scratch) {
             case .sent(let count, let more):
+                if relay.bytesFromApplication == 0, relay.flags.contains(.isInbound) {
+                    self.observer.firstByte(relay.details, now: self.now)
+                }
                 relay.bytesFromApplication += UInt64(count)
                 relay.clock.lastActivity = self.now
                 if more || relay.flags.contains(.peerFinished) {
@@ -206,6 +219,9 @@ extension Worker {
         }
         var end: ConnectionEnd?
         let consumed: Int? = relays.withElement(key) { relay in
+            if relay.bytesToApplication == 0, count > 0, !relay.flags.contains(.isInbound) {
+                self.observer.firstByte(relay.details, now: self.now)
+            }
             relay.bytesToApplication += UInt64(count)
             relay.clock.lastActivity = self.now
             var written = 0

@@ -20,6 +20,8 @@ extension Worker {
         case .attach(let pod, let listeners): attach(pod, listeners)
         case .detach(let uid, let drain): detach(uid, drain)
         case .drain(let deadline): beginDrain(deadline)
+        case .carry(let pod, let purpose, let descriptor, let peer):
+            carry(OwnedDescriptor(adopting: descriptor), purpose, pod: pod, peer: peer)
         case .stop: isStopped = true
         case .revoke(let lists): closeRevoked(lists)
         case .report(let report): report.add(rows())
@@ -108,7 +110,8 @@ extension Worker {
 
     /// Ends the worker when nothing is left to carry, or when the time is up.
     func continueDrain(until deadline: MonotonicTime) {
-        if (relays.count == 0 && splices.count == 0) || deadline <= now { isStopped = true }
+        // From an empty mailbox that is closed nothing can come any more.
+        if (relays.count == 0 && splices.count == 0 && mailbox.closeIfEmpty()) || deadline <= now { isStopped = true }
     }
 
     /// Ends every connection of the pods that are meant.
@@ -133,6 +136,7 @@ extension Worker {
 
     /// Ends everything, when the worker stops.
     func closeEverything() {
+        for case .carry(_, _, let descriptor, _) in mailbox.close() { _ = OwnedDescriptor(adopting: descriptor) }
         for key in listeners.keys { _ = listeners.remove(key) }
         endAll { _ in true }
     }

@@ -41,6 +41,7 @@ extension Worker {
             pod.handshakes.subtract(1, ordering: .relaxed)
             return observer.handshakeFailed(pod, peer, .closedLocally, isServer: true)
         }
+        pod.loads[index].connections.add(1, ordering: .relaxed)
         do throws(SystemError) {
             try poller.addEdgeTriggered(number, token: token(connection: key))
         } catch {
@@ -62,7 +63,7 @@ extension Worker {
             return markDirty(&connection, key)
         case .accepted(let accepted): details = accepted
         }
-        guard pod.admitConnection(configuration, now: now) else {
+        guard pod.admitConnection(configuration, worker: index, now: now) else {
             refuse(stream, 503, &connection)
             observer.closed(details, .refused(.podLimit), bytesFromApplication: 0, bytesToApplication: 0, now: now)
             return markDirty(&connection, key)
@@ -168,7 +169,7 @@ extension Worker {
             Socket.resetOnClose(socket.rawValue)
             observer.closed(details, end, bytesFromApplication: 0, bytesToApplication: 0, now: now)
         case .accepted(let details):
-            guard pod.admitConnection(configuration, now: now) else {
+            guard pod.admitConnection(configuration, worker: index, now: now) else {
                 return refuse(socket, .destination, pod: pod, peer: peer, target: target, .refused(.podLimit))
             }
             startSplice(socket, to: applicationOptions(details), details)

@@ -36,7 +36,7 @@ extension Worker {
         guard let source = snapshot.workload(uid: pod.uid) else {
             return refuse(socket, .source, pod: pod, peer: peer, target: target, .refused(.unknownWorkload))
         }
-        guard pod.admitConnection(configuration, now: now) else {
+        guard pod.admitConnection(configuration, worker: index, now: now) else {
             return refuse(socket, .source, pod: pod, peer: peer, target: target, .refused(.podLimit))
         }
         let details = ConnectionDetails(
@@ -137,6 +137,7 @@ extension Worker {
             relay.connection = connectionKey
             relay.stream = opened
             relay.phase = .awaitingResponse
+            self.observer.metrics.pool.streams.add(1)
             relay.clock.phaseEnd = self.now + self.configuration.responseTimeout
             self.armTimer(relay)
         }

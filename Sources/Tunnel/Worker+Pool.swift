@@ -13,11 +13,17 @@ internal import Telemetry
 // The pool of client connections: one relay finds a connection, or makes one, or waits for one that is being made.
 //
 // Nothing here blocks: a peer that is stuck in its handshake holds up only the relays that were meant for it, each until
-// its own deadline. A connection goes on to be used when its streams end. More connections are opened to a hot peer as
-// streams run out; each worker has its own, so throughput grows with the workers.
+// its own deadline. A connection goes on to be used when its streams end. A hot peer gets more connections, ahead of need,
+// when the least busy one carries many streams or its socket is full, so that one TCP connection's losses and one worker's
+// decryption at the other end do not bound all. Each worker has its own pool, and connections are spread over the workers
+// (`Worker+Balance`), so throughput grows with the workers of both ends.
 extension Worker {
     /// Relays that may wait for one handshake; more open another connection.
     private static let waitersPerConnection = 64
+    /// Streams on the least busy connection from which another is opened.
+    private static let busyStreams = 64
+    /// Connections of one worker to one peer that are opened ahead of need; beyond them only when streams have run out.
+    private static let aheadOfNeed = 4
 
     /// Finds a connection for a relay that waits; called again when one is established.
     func connectRelay(_ key: Relay.Key) {
@@ -28,7 +34,7 @@ extension Worker {
         guard let details, let next = details.nextHop else { return }
         var candidates = pool[next.poolKey] ?? []
         candidates.removeAll { !connections.contains($0) }
-        var best: (key: TunnelConnection.Key, active: Int)?
+        var best: (key: TunnelConnection.Key, active: Int, isFull: Bool)?
         var connecting: TunnelConnection.Key?
         for candidate in candidates {
             connections.withElement(candidate) { connection in
@@ -37,12 +43,14 @@ extension Worker {
                     if connection.waiting.count < Self.waitersPerConnection { connecting = candidate }
                 } else if connection.hbone.http2.availableStreams > 0 {
                     let active = connection.hbone.http2.activeStreamCount
-                    if active < best?.active ?? .max { best = (candidate, active) }
+                    if active < best?.active ?? .max { best = (candidate, active, !connection.hbone.canSend) }
                 }
             }
         }
         if let best {
             observer.metrics.pool.reused.add()
+            let isHot = best.active >= Self.busyStreams || (best.active > 0 && best.isFull)
+            if isHot, connecting == nil, candidates.count < Self.aheadOfNeed { openConnection(for: nil, next, details) }
             return sendConnect(key, over: best.key, details)
         }
         if let connecting {
@@ -52,8 +60,12 @@ extension Worker {
         openConnection(for: key, next, details)
     }
 
-    private func openConnection(for relay: Relay.Key, _ next: NextHop, _ details: ConnectionDetails) {
-        guard let contexts = details.pod.currentContexts() else { return finishRelay(relay, .refused(.noIdentity)) }
+    /// Opens a connection for a relay, or ahead of need.
+    private func openConnection(for relay: Relay.Key?, _ next: NextHop, _ details: ConnectionDetails) {
+        guard let contexts = details.pod.currentContexts() else {
+            if let relay { finishRelay(relay, .refused(.noIdentity)) }
+            return
+        }
         var options = Socket.ConnectOptions(destination: next.poolKey.destination)
         options.mark = details.pod.packetMark
         options.keepaliveSeconds = configuration.keepaliveSeconds
@@ -63,17 +75,22 @@ extension Worker {
             let socket = try connect(options, for: details.pod)
             number = socket.rawValue
             var connection = TunnelConnection(
-                hbone: try makeClient(socket, contexts.client, .oneOf(next.poolKey.expected)), pod: details.pod,
+                hbone: try makeClient(socket, contexts.client, next.poolKey), pod: details.pod,
                 peerAddress: next.poolKey.destination, poolKey: next.poolKey,
                 deadline: now + configuration.connectTimeout, now: now)
-            connection.waiting.append(relay)
+            if let relay { connection.waiting.append(relay) }
             key = connections.insert(connection)
         } catch {
-            return retry(relay, after: error)
+            if let relay { retry(relay, after: error) }
+            return
         }
-        guard let key else { return finishRelay(relay, .refused(.memory)) }
+        guard let key else {
+            if let relay { finishRelay(relay, .refused(.memory)) }
+            return
+        }
         pool[next.poolKey, default: []].append(key)
         observer.metrics.pool.opened.add()
+        observer.metrics.pool.connecting.add(1)
         do throws(SystemError) {
             try poller.addEdgeTriggered(number, token: token(connection: key))
         } catch {
@@ -91,12 +108,12 @@ extension Worker {
     }
 
     private func makeClient(
-        _ socket: consuming OwnedDescriptor, _ context: TLSContext, _ expectation: PeerExpectation
+        _ socket: consuming OwnedDescriptor, _ context: TLSContext, _ key: PoolKey
     ) throws(HBONEError) -> HBONEConnection {
         do throws(TLSError) {
             return try HBONEConnection(
-                socket: socket, context: context, expecting: expectation, role: .client,
-                configuration: configuration.http2, now: now)
+                socket: socket, context: context, expecting: .oneOf(key.expected), role: .client,
+                configuration: configuration.http2, destination: key.destination, now: now)
         } catch {
             throw .tls(error)
         }
@@ -167,6 +184,13 @@ extension Worker {
         guard var connection = connections.remove(key) else { return }
         forget(connection.poolKey, key)
         let wasEstablished = connection.hbone.phase == .established
+        if connection.poolKey == nil {
+            connection.pod.loads[index].connections.subtract(1, ordering: .relaxed)
+        } else if wasEstablished {
+            observer.metrics.pool.connections.add(-1)
+        } else {
+            observer.metrics.pool.connecting.add(-1)
+        }
         if !wasEstablished {
             if connection.poolKey == nil { connection.pod.handshakes.subtract(1, ordering: .relaxed) }
             observer.handshakeFailed(connection.pod, connection.peerAddress, error, isServer: connection.poolKey == nil)

@@ -6,6 +6,7 @@ internal import HBONE
 internal import HTTP2
 internal import LinuxIO
 internal import Mesh
+internal import Telemetry
 
 // What happens on the applications' sockets of relays, and how a relay ends.
 extension Worker {
@@ -139,6 +140,7 @@ extension Worker {
     /// §8.5) and on the socket by SO_LINGER 0, so that neither side takes a broken transfer for a whole one.
     func finishRelay(_ key: Relay.Key, _ end: ConnectionEnd) {
         guard var relay = relays.remove(key) else { return }
+        if relay.stream != nil, !relay.flags.contains(.isInbound) { observer.metrics.pool.streams.add(-1) }
         if let connectionKey = relay.connection, let stream = relay.stream {
             withConnection(connectionKey) { (connection: inout TunnelConnection) throws(HBONEError) in
                 if !relay.flags.contains(.streamClosed) {
@@ -161,7 +163,7 @@ extension Worker {
 
     /// Takes a connection of either kind off the books.
     func finish(_ details: ConnectionDetails, _ end: ConnectionEnd, sent: UInt64, received: UInt64) {
-        details.pod.releaseConnection()
+        details.pod.releaseConnection(worker: index)
         if let loaded = details.loadedWorkload, details.generation == snapshot.generation {
             load[loaded.position] -= 1
         }

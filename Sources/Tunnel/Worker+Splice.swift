@@ -119,8 +119,10 @@ extension Worker {
         let request = move(
             &splice.request, from: splice.client.rawValue, to: splice.upstream.rawValue, &splice.isUpstreamWritable)
         if case .ended(let end) = request { return end }
+        let isFirst = splice.response.bytes == 0
         let response = move(
             &splice.response, from: splice.upstream.rawValue, to: splice.client.rawValue, &splice.isClientWritable)
+        if isFirst, splice.response.bytes > 0 { observer.firstByte(splice.details, now: now) }
         if case .ended(let end) = response { return end }
         splice.clock.lastActivity = now
         if !splice.clock.isHalfClosed, splice.request.isClosed || splice.response.isClosed {

@@ -41,6 +41,8 @@ final class Worker {
     let configuration: TunnelConfiguration
     let own: OwnNetwork
     let mailbox: Mailbox<WorkerMessage>
+    /// The mailboxes of all workers, its own too.
+    let peers: [Mailbox<WorkerMessage>]
     let observer: Observer
 
     var poller: Poller
@@ -72,13 +74,14 @@ final class Worker {
     var isStopped = false
 
     init(
-        index: Int, configuration: TunnelConfiguration, own: OwnNetwork, mailbox: Mailbox<WorkerMessage>,
+        index: Int, configuration: TunnelConfiguration, own: OwnNetwork, mailboxes: [Mailbox<WorkerMessage>],
         observer: Observer, snapshot: MeshSnapshot, seed: UInt64
     ) throws(SystemError) {
         self.index = index
         self.configuration = configuration
         self.own = own
-        self.mailbox = mailbox
+        mailbox = mailboxes[index]
+        peers = mailboxes
         self.observer = observer
         self.snapshot = snapshot
         poller = try Poller()

@@ -16,6 +16,8 @@ enum WorkerMessage: Sendable {
     case detach(uid: String, drain: Nanoseconds)
     /// Take what is in the accept queues, then no more; say GOAWAY; end when nothing is left or at the deadline.
     case drain(deadline: MonotonicTime)
+    /// A connection that another worker accepted for a pod it carries more of.
+    case carry(Pod, Listener.Purpose, descriptor: CInt, peer: SocketAddress)
     /// End now.
     case stop
     /// Close connections whose peers these lists revoke.

@@ -99,14 +99,29 @@ enum MachineCheck {
         return wanted.map { name, ip, port in
             let address = SocketAddress(ip: ip, port: port)
             var options = Socket.ListenOptions(address: address)
-            options.sharesPort = false
             do throws(SystemError) {
+                options.sharesPort = false
                 _ = try Socket.listen(options)
                 return Finding(verdict: .good, subject: "\(name) port \(address)", advice: "")
             } catch {
+                if isShared(address) {
+                    return Finding(
+                        verdict: .doubtful, subject: "\(name) port \(address)",
+                        advice: "a tunnel listens there; `run` would share the port with it until one of them ends")
+                }
                 let advice = "\(error); is a tunnel running already? choose another port with --\(name)-port"
                 return Finding(verdict: .missing, subject: "\(name) port \(address)", advice: advice)
             }
+        }
+    }
+
+    /// Whether whoever has a port shares it, as a tunnel does with its successor.
+    private static func isShared(_ address: SocketAddress) -> Bool {
+        do throws(SystemError) {
+            _ = try Socket.listen(Socket.ListenOptions(address: address))
+            return true
+        } catch {
+            return false
         }
     }
 

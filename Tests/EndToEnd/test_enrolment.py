@@ -193,3 +193,31 @@ def test_exclusions_change_live(world):
         return is_open(held, 0.2) and len(client.node.tunnel.access(direction="outbound")) == before
 
     eventually(bypasses, within=2)
+
+
+def test_exclusions_beyond_the_limit_are_warned_of_and_stay_captured(world):
+    client, server = client_and_server(world, start=False)
+    ports = [str(port) for port in range(20001, 24001, 2)]
+    server.annotations[EXCLUDE.format(direction="inbound", what="ports")] = ",".join([*ports, "8080"])
+    server.apply()
+    server.serve(8080)
+    world.start()
+    assert "exclusions of a pod are too many" in server.node.tunnel.log()
+    with client.connect(server, 8080) as connection:
+        exchange(connection)
+    server.node.tunnel.wait_access(direction="inbound")
+
+
+def test_a_pod_that_bypasses_inbound_capture_is_reached_in_plaintext_and_still_captured_outbound(each_family):
+    client, server = client_and_server(each_family, client_in_mesh=False, start=False)
+    server.annotations["ambient.istio.io/bypass-inbound-capture"] = "true"
+    server.apply()
+    server.serve(8080)
+    each_family.start()
+    with client.connect(server, 8080) as connection:
+        exchange(connection)
+    assert server.node.tunnel.access(direction="inbound") == []
+    client.serve(8081)
+    with server.connect(client, 8081) as connection:
+        exchange(connection)
+    assert server.node.tunnel.wait_access(direction="outbound")["src.workload"] == "server"

@@ -146,6 +146,38 @@ def test_a_second_process_takes_over_without_a_lost_connection(mesh):
     assert client.is_captured()
 
 
+def test_two_tunnels_in_one_namespace_overlap_without_a_refused_question(mesh):
+    """An upgrade where both share the host's network: admin, metrics and readiness ports change hands too."""
+    world, client, server = mesh
+    tunnel = client.node.tunnel
+    first = tunnel.process
+    old = client.connect(server, 8080)
+    exchange(old)
+    tunnel.start()
+    second = tunnel.process
+    eventually(lambda: "tunnel is ready" in second.text(), within=15)  # the old one answers for it until then
+
+    def ask_and_connect(count, ready=True):
+        for _ in range(count):
+            with client.connect(server, 8080) as connection:
+                exchange(connection)
+            assert tunnel.get(15020, "/metrics")[0] == 200
+            assert tunnel.get(15000, "/workloads")[0] == 200
+            assert (tunnel.get(15021, "/healthz/ready")[0] == 200) or not ready
+
+    ask_and_connect(20)
+    first.signal(signal.SIGTERM)
+    eventually(lambda: "drain begins" in first.text())
+    ask_and_connect(20, ready=False)
+    # The old one has left the ports to the new one and still carries what it had.
+    ask_and_connect(40)
+    exchange(old)
+    old.close()
+    assert first.wait(10) == 0
+    ask_and_connect(20)
+    assert second.status is None
+
+
 def test_after_a_crash_the_next_start_captures_again(mesh):
     world, client, server = mesh
     client.node.tunnel.process.kill()

@@ -111,14 +111,42 @@ struct AdminServerTests {
 
     @Test("An address that is taken is an error that says for what, where, and what to do")
     func addressInUse() throws {
-        try serve(hello) { addresses in
-            #expect {
-                try AdminServer([AdminServer.Endpoint(.metrics, addresses[0])], hello)
-            } throws: { error in
-                "\(error)".hasPrefix("cannot listen on \(addresses[0]) for metrics: bind: Address already in use; ")
-                    && "\(error)".contains("--metrics-port")
-            }
+        var options = Socket.ListenOptions(address: Self.any)
+        options.sharesPort = false
+        let other = try Socket.listen(options)
+        let address = try Socket.localAddress(other.rawValue)
+        #expect {
+            try AdminServer([AdminServer.Endpoint(.metrics, address)], hello)
+        } throws: { error in
+            "\(error)".hasPrefix("cannot listen on \(address) for metrics: bind: Address already in use; ")
+                && "\(error)".contains("--metrics-port")
         }
+        withExtendedLifetime(other) {}
+    }
+
+    @Test("A port is left to a successor that listens there too; without one it goes on being served")
+    func handOver() throws {
+        func ask(_ address: SocketAddress) -> String? {
+            let answer = TestClient.ask(address, "GET /hello HTTP/1.1\r\n\r\n")
+            return answer?.hasSuffix("\r\n\r\nsuccessor") == true ? "successor" : answer
+        }
+        var routes = AdminRoutes()
+        routes.get(.admin, "/hello", help: "greets") { _ in .text("successor") }
+        let first = try AdminServer([AdminServer.Endpoint(.admin, Self.any)], hello)
+        defer { first.stop() }
+        let address = first.addresses[0]
+        first.handOver()
+        // Only in the moment in which the port is tried can a question be refused.
+        let answered = (0..<200).count { _ in ask(address)?.hasSuffix("hello you") == true }
+        #expect(answered > 100)
+        let second = try AdminServer([AdminServer.Endpoint(.admin, address)], routes)
+        defer { second.stop() }
+        first.handOver()
+        var answers: [String?] = []
+        while answers.count < 5_000, answers.suffix(50).contains(where: { $0 != "successor" }) || answers.count < 50 {
+            answers.append(ask(address))
+        }
+        #expect(!answers.contains(nil) && answers.count < 5_000)
     }
 
     @Test("The index lists the routes of its own port")

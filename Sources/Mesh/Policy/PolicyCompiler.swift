@@ -15,7 +15,9 @@ struct PolicyCompiler {
     private(set) var fingerprints: [UInt64] = []
 
     /// Adds a policy; policies come in the order of their namespace and name.
-    mutating func add(_ policy: AuthorizationPolicy, namespace: NameIndex, name: NameIndex) {
+    mutating func add(
+        _ policy: AuthorizationPolicy, namespace: NameIndex, name: NameIndex, scope: PolicyRecord.Scope
+    ) {
         let index = PolicyIndex(UInt32(table.records.count))
         let outcome: PolicyOutcome =
             switch (policy.action, policy.isDryRun) {
@@ -24,7 +26,7 @@ struct PolicyCompiler {
             case (.allow, false): .allow
             case (.allow, true): .dryRunAllow
             }
-        table.records.append(PolicyRecord(namespace: namespace, name: name, outcome: outcome))
+        table.records.append(PolicyRecord(namespace: namespace, name: name, outcome: outcome, scope: scope))
         let start = table.rules.count
         if policy.isUnreadable {
             if policy.action == .deny { addRule(clauses: [], of: index) }
@@ -165,6 +167,8 @@ struct PolicyCompiler {
             table.ruleIndexes.append(index)
         }
         table.ruleSetKeys.append(keys)
+        table.ruleSetPolicies.append(IndexRange(start: table.ruleSetMembers.count, count: policies.count))
+        table.ruleSetMembers += policies
         return RuleSetIndex(UInt32(table.ruleSetKeys.count - 1))
     }
 

@@ -33,6 +33,10 @@ package struct PolicyTable: Sendable {
     package var ruleIndexes: ContiguousArray<RuleIndexRecord> = []
     /// For each rule set, the keys that occur in any of its indexes.
     package var ruleSetKeys: ContiguousArray<RuleIndexRecord.Keys> = []
+    /// For each rule set, the policies it was made of, in `ruleSetMembers`.
+    package var ruleSetPolicies: ContiguousArray<IndexRange> = []
+    /// The policies of rule sets, those without a rule that can match included.
+    package var ruleSetMembers: ContiguousArray<PolicyIndex> = []
     /// The rule sets' references to rules, ascending within each range.
     package var references: ContiguousArray<UInt32> = []
     /// The rule sets' hash tables.
@@ -55,14 +59,26 @@ package struct PolicyTable: Sendable {
     }
 }
 
-/// A policy's name and outcome.
+/// A policy's name, outcome and scope.
 package struct PolicyRecord: Sendable {
+    /// Which workloads it is for.
+    package enum Scope: UInt8, Sendable {
+        /// All: it stands in a root namespace without a selector.
+        case mesh
+        /// Those of its namespace.
+        case namespace
+        /// Those it selects.
+        case selector
+    }
+
     /// The object's namespace.
     package let namespace: NameIndex
     /// The object's name.
     package let name: NameIndex
     /// What a match means.
     package let outcome: PolicyOutcome
+    /// Which workloads it is for.
+    package let scope: Scope
 }
 
 /// What it means when a policy matches.

@@ -28,7 +28,10 @@ extension SnapshotBuilder {
         var selectors = SelectorIndex()
         for (position, policy) in sorted.enumerated() {
             let isRoot = model.rootNamespaces.contains(policy.namespace)
-            compiler.add(policy, namespace: names.intern(policy.namespace), name: names.intern(policy.name))
+            let scope: PolicyRecord.Scope =
+                !policy.selector.isEmpty ? .selector : isRoot ? .mesh : .namespace
+            compiler.add(
+                policy, namespace: names.intern(policy.namespace), name: names.intern(policy.name), scope: scope)
             let index = PolicyIndex(UInt32(position))
             if !policy.selector.isEmpty {
                 selectors.add(policy.selector, namespace: isRoot ? nil : policy.namespace, value: index.rawValue)

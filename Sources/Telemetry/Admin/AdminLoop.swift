@@ -14,7 +14,9 @@ struct AdminLoop: ~Copyable {
 
     private struct Listener {
         let port: AdminRoutes.Port
-        let fd: CInt
+        let address: SocketAddress
+        /// -1 once it has been handed over.
+        var fd: CInt
         var isPaused = false
     }
 
@@ -27,7 +29,8 @@ struct AdminLoop: ~Copyable {
     private var order: [Slab<AdminConnection>.Key] = []
 
     init(
-        _ routes: AdminRoutes, adopting listeners: [(port: AdminRoutes.Port, fd: CInt)], wake: WakeSignal
+        _ routes: AdminRoutes, adopting listeners: [(port: AdminRoutes.Port, address: SocketAddress, fd: CInt)],
+        wake: WakeSignal
     ) throws(SystemError) {
         // All that can fail comes before the first stored property.
         let poller = try Poller(capacity: 64)
@@ -38,13 +41,16 @@ struct AdminLoop: ~Copyable {
         self.routes = routes
         self.wake = wake
         self.poller = poller
-        self.listeners = listeners.map { Listener(port: $0.port, fd: $0.fd) }
+        self.listeners = listeners.map { Listener(port: $0.port, address: $0.address, fd: $0.fd) }
         connections = Slab(limit: AdminServer.maximumConnections * (AdminRoutes.Port.allCases.count + 1))
     }
 
     /// Serves until `condition` is false, looked at whenever the thread wakes; then closes the listeners.
-    mutating func run(while condition: () -> Bool) {
+    ///
+    /// - Parameter handsOver: whether to leave the ports to a successor now.
+    mutating func run(while condition: () -> Bool, handsOver: () -> Bool) {
         while condition() {
+            if handsOver() { handOver() }
             let count = poller.wait(timeout: timeUntilDeadline())
             let now = MonotonicClock.now()
             for index in 0..<count {
@@ -58,8 +64,41 @@ struct AdminLoop: ~Copyable {
             }
             expire(now: now)
         }
-        for listener in listeners { _ = OwnedDescriptor(adopting: listener.fd) }
+        for listener in listeners where listener.fd >= 0 { _ = OwnedDescriptor(adopting: listener.fd) }
         listeners = []
+    }
+
+    /// Closes the listeners of ports at which another process listens too; the others stay.
+    ///
+    /// The kernel does not say who shares a port, so each is closed, tried, and opened again when nobody answers.
+    private mutating func handOver() {
+        for index in listeners.indices where listeners[index].fd >= 0 {
+            // What is in the accept queue has been promised an answer.
+            accept(index, now: MonotonicClock.now())
+            poller.remove(listeners[index].fd)
+            _ = OwnedDescriptor(adopting: listeners[index].fd)
+            listeners[index].fd = -1
+            guard !Self.isServed(listeners[index].address) else { continue }
+            do throws(SystemError) {
+                let listener = try AdminServer.listen(listeners[index].address)
+                try poller.addReadable(listener.rawValue, token: Self.token(listener: index))
+                listeners[index].fd = listener.relinquish()
+            } catch {
+                // The process is about to end: a port less is no harm.
+            }
+        }
+    }
+
+    /// Whether somebody listens at an address of this machine; its own kernel answers at once.
+    private static func isServed(_ address: SocketAddress) -> Bool {
+        var address = address
+        if address.ip.isUnspecified { address.ip = .loopbackV4 }
+        do throws(SystemError) {
+            let attempt = try Socket.connect(Socket.ConnectOptions(destination: address))
+            return Socket.takeError(attempt.rawValue) == 0
+        } catch {
+            return false
+        }
     }
 
     private static func token(listener index: Int) -> EventToken {

@@ -49,6 +49,7 @@ package final class AdminServer: Sendable {
     package let addresses: [SocketAddress]
     private let wake: WakeSignal
     private let isStopping = Atomic<Bool>(false)
+    private let isHandingOver = Atomic<Bool>(false)
 
     /// Binds all endpoints and starts the thread.
     ///
@@ -56,15 +57,16 @@ package final class AdminServer: Sendable {
     package init(_ endpoints: [Endpoint], _ routes: AdminRoutes) throws {
         wake = try WakeSignal()
         var addresses: [SocketAddress] = []
-        var listeners: [(port: AdminRoutes.Port, fd: CInt)] = []
+        var listeners: [(port: AdminRoutes.Port, address: SocketAddress, fd: CInt)] = []
         for endpoint in endpoints {
             do {
                 let listener = try Self.listen(endpoint.address)
-                addresses.append(try Socket.localAddress(listener.rawValue))
-                listeners.append((endpoint.port, listener.relinquish()))
+                let address = try Socket.localAddress(listener.rawValue)
+                addresses.append(address)
+                listeners.append((endpoint.port, address, listener.relinquish()))
             } catch let error {
                 if endpoint.isOptional && error.isAddressUnavailable { continue }
-                for (_, fd) in listeners { _ = OwnedDescriptor(adopting: fd) }
+                for (_, _, fd) in listeners { _ = OwnedDescriptor(adopting: fd) }
                 throw AdminServerError(port: endpoint.port, address: endpoint.address, cause: error)
             }
         }
@@ -74,7 +76,9 @@ package final class AdminServer: Sendable {
         let thread = try WorkerThread(name: "ambit-admin") { [self] in
             do {
                 var loop = try AdminLoop(routes, adopting: open, wake: wake)
-                loop.run(while: { !isStopping.load(ordering: .acquiring) })
+                loop.run(
+                    while: { !isStopping.load(ordering: .acquiring) },
+                    handsOver: { isHandingOver.exchange(false, ordering: .acquiringAndReleasing) })
             } catch {
                 // Without an epoll instance nothing can be served; readiness then fails, which is what an operator sees.
             }
@@ -88,9 +92,16 @@ package final class AdminServer: Sendable {
         wake.signal()
     }
 
-    private static func listen(_ address: SocketAddress) throws(SystemError) -> OwnedDescriptor {
+    /// Leaves the ports to a successor that listens there too, soon; where there is none, all stays as it is.
+    package func handOver() {
+        isHandingOver.store(true, ordering: .releasing)
+        wake.signal()
+    }
+
+    /// Listens at an address, beside a predecessor or successor if there is one (SO_REUSEPORT, same user): in an upgrade two
+    /// processes overlap.
+    static func listen(_ address: SocketAddress) throws(SystemError) -> OwnedDescriptor {
         var options = Socket.ListenOptions(address: address)
-        options.sharesPort = false
         do {
             return try Socket.listen(options)
         } catch {

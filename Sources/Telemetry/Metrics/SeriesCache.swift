@@ -20,6 +20,14 @@ package struct SeriesCache<Labels: SeriesLabels, Cell: SeriesCell>: ~Copyable {
     /// Label sets remembered.
     package var count: Int { cells.count }
 
+    /// Uses a cell again that this cache gave before, without looking for it by its labels.
+    ///
+    /// - Returns: false when the cell has been dropped meanwhile: ask for another.
+    package func reuse(_ cell: Cell, now: MonotonicTime) -> Bool {
+        cell.use.touch(now)
+        return !cell.use.retired
+    }
+
     /// The worker's cell of the series `labels`; it may be kept for as long as a connection is open.
     ///
     /// Ask again for the next connection: a cell that is out of use for long is dropped.

@@ -24,6 +24,7 @@ package final class WorkerMetrics: Sendable {
     package let pool: Pool
     private let connectTimes: [Histogram]
     private let handshakeTimes: [Histogram]
+    private let resumptions: [Counter]
     private let firstByteTimes: [Histogram]
     private let lifetimes: [Histogram]
     private let refusals: [Counter]
@@ -41,6 +42,12 @@ package final class WorkerMetrics: Sendable {
             "ambit_connect_duration_seconds", "Time to connect a TCP connection to where it was sent", .latency)
         handshakeTimes = histograms(
             "ambit_tls_handshake_duration_seconds", "Time of a TLS handshake, failed ones included", .latency)
+        resumptions = Reporter.allCases.map { reporter in
+            registry.counter(
+                MetricFamily(
+                    .counter, "ambit_tls_resumed_handshakes", "TLS handshakes that resumed an earlier session"),
+                LabelText([("reporter", reporter.label)]))
+        }
         firstByteTimes = histograms(
             "ambit_first_byte_duration_seconds", "Time from a connection's start to the server's first byte", .latency)
         lifetimes = histograms(
@@ -73,6 +80,8 @@ package final class WorkerMetrics: Sendable {
     package func connectTime(_ reporter: Reporter) -> Histogram { connectTimes[Int(reporter.rawValue)] }
     /// Time of TLS handshakes.
     package func handshakeTime(_ reporter: Reporter) -> Histogram { handshakeTimes[Int(reporter.rawValue)] }
+    /// TLS handshakes that resumed an earlier session.
+    package func resumed(_ reporter: Reporter) -> Counter { resumptions[Int(reporter.rawValue)] }
     /// Time from the start of a connection to the first byte from the server.
     package func firstByteTime(_ reporter: Reporter) -> Histogram { firstByteTimes[Int(reporter.rawValue)] }
     /// Time from the start of a connection to its end.

@@ -1,0 +1,55 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+internal import LinuxIO
+internal import Synchronization
+
+// Which worker carries a connection that has just been accepted.
+//
+// The kernel spreads connections over the workers' listeners by hash: even for thousands, uneven for the few that matter
+// most, where one pair of pods keeps a node busy. So a worker that carries more of a pod than another hands the new socket
+// over, before anything is done with it; from then on it lives there. A hand-over costs a message and a wake-up, so short
+// connections, of which about as many end as begin, stay where they are.
+extension Worker {
+    /// Takes a connection, or hands it to the worker that carries least of the pod.
+    func place(_ socket: consuming OwnedDescriptor, _ purpose: Listener.Purpose, pod: Pod, peer: SocketAddress) {
+        if let other = betterWorker(for: purpose, pod) {
+            let descriptor = socket.relinquish()
+            if peers[other].post(.carry(pod, purpose, descriptor: descriptor, peer: peer)) { return }
+            // It ends just now: the connection stays here.
+            return carry(OwnedDescriptor(adopting: descriptor), purpose, pod: pod, peer: peer)
+        }
+        carry(socket, purpose, pod: pod, peer: peer)
+    }
+
+    /// Takes a connection.
+    func carry(_ socket: consuming OwnedDescriptor, _ purpose: Listener.Purpose, pod: Pod, peer: SocketAddress) {
+        switch purpose {
+        case .outbound: acceptOutbound(socket, pod: pod, peer: peer)
+        case .inboundPlaintext: acceptPlaintext(socket, pod: pod, peer: peer)
+        case .inboundHBONE: acceptHBONE(socket, pod: pod, peer: peer)
+        case .forward(let index): acceptForward(socket, configuration.forwards[index], pod: pod, peer: peer)
+        }
+    }
+
+    /// Eight connections that stay are spread no worse than five to three over two workers.
+    private func betterWorker(for purpose: Listener.Purpose, _ pod: Pod) -> Int? {
+        guard pod.loads.count == peers.count, peers.count > 1, drainDeadline == nil else { return nil }
+        let isHBONE = if case .inboundHBONE = purpose { true } else { false }
+        var best = index
+        var least = load(of: pod, at: index, isHBONE)
+        // HBONE connections are few, live long and carry many: there one more is too many.
+        let most = least - (isHBONE ? 1 : 2 + least / 4)
+        for other in pod.loads.indices {
+            let load = load(of: pod, at: other, isHBONE)
+            if load <= most, load < least { (best, least) = (other, load) }
+        }
+        return best == index ? nil : best
+    }
+
+    private func load(of pod: Pod, at worker: Int, _ isHBONE: Bool) -> Int {
+        let load = pod.loads[worker]
+        return isHBONE ? load.connections.load(ordering: .relaxed) : load.relays.load(ordering: .relaxed)
+    }
+}
