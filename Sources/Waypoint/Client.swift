@@ -18,6 +18,8 @@ final class Client {
     let principal: String
     private var found: (workload: WorkloadIndex?, client: RouteClient)?
     private var generation: UInt64 = 0
+    /// Which client it is to the metrics of an epoch.
+    private var number: (generation: UInt64, value: Int)?
 
     init(address: SocketAddress, identity: SPIFFEID?) {
         self.address = address
@@ -30,6 +32,14 @@ final class Client {
 
     /// What routes may ask of it.
     func routeClient(_ epoch: RouteEpoch) -> RouteClient { look(epoch).client }
+
+    func sourceNumber(_ epoch: RouteEpoch) -> Int? {
+        number?.generation == epoch.mesh.generation ? number?.value : nil
+    }
+
+    func setSourceNumber(_ value: Int, _ epoch: RouteEpoch) {
+        number = (epoch.mesh.generation, value)
+    }
 
     private func look(_ epoch: RouteEpoch) -> (workload: WorkloadIndex?, client: RouteClient) {
         if let found, generation == epoch.mesh.generation { return found }

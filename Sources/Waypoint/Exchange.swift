@@ -61,6 +61,8 @@ struct Exchange: ~Copyable {
         static let tcp = Flags(rawValue: 1 << 14)
         /// A copy of another exchange's request: nobody waits for its answer.
         static let mirror = Flags(rawValue: 1 << 15)
+        /// An upgrade towards an HTTP/1 endpoint is not agreed to yet: content of an HTTP/2 client waits.
+        static let upgrading = Flags(rawValue: 1 << 20)
         /// The routes were asked.
         static let decided = Flags(rawValue: 1 << 19)
         /// It counts as under way at its endpoint.
@@ -120,6 +122,7 @@ struct Exchange: ~Copyable {
     var responseBytes: UInt64 = 0
     var status: UInt16 = 0
     var outcome: RequestFlags = []
+    var grpcStatus: UInt8?
     var details: StaticString = "via_upstream"
     /// What the endpoint was spoken to in.
     var isUpstreamHTTP2 = false

@@ -3,7 +3,11 @@
 
 internal import Bytes
 internal import HBONE
+internal import HTTP
+internal import HTTPRouting
+internal import Identity
 internal import LinuxIO
+internal import Mesh
 internal import Telemetry
 
 /// What a worker tells the outside: the access log and the metrics of requests.
@@ -11,15 +15,119 @@ internal import Telemetry
 /// Called once per request and event of a connection's life, never per byte. Belongs to one worker.
 final class Observer {
     let log: LogLane
+    private var series: HTTPCache
+    private var cells: [RequestKey: HTTPSeries] = [:]
+    private var sources: [String: Int] = [:]
+    private var generation: UInt64 = 0
 
-    init(log: LogLane) {
+    init(log: LogLane, series: HTTPTable) {
         self.log = log
+        self.series = HTTPCache(series)
     }
 
     /// An exchange is over.
-    func finished(
-        _ exchange: borrowing Exchange, _ heads: borrowing Heads, now: MonotonicTime
-    ) {}
+    func finished(_ exchange: borrowing Exchange, _ heads: borrowing Heads, now: MonotonicTime) {
+        if exchange.flags.contains(.tcp) || exchange.flags.contains(.mirror) { return }
+        count(exchange, now: now)
+        if log.levels.isEnabled(.access, .info)
+            || (exchange.status >= 500 || !exchange.outcome.isEmpty) && log.levels.isEnabled(.access, .warn)
+        {
+            log.request(record(exchange, heads, now: now))
+        }
+    }
+
+    private func count(_ exchange: borrowing Exchange, now: MonotonicTime) {
+        let epoch = exchange.frontend.epoch
+        if generation != epoch.mesh.generation {
+            generation = epoch.mesh.generation
+            cells.removeAll(keepingCapacity: true)
+            sources.removeAll(keepingCapacity: true)
+        }
+        let key = RequestKey(
+            source: source(exchange.client, epoch), scope: exchange.frontend.scope, cluster: exchange.cluster,
+            workload: exchange.endpoint?.workload, status: exchange.status, grpcStatus: exchange.grpcStatus ?? .max,
+            isGRPC: exchange.flags.contains(.grpc), flags: exchange.outcome)
+        let duration = now - exchange.started
+        if let cell = cells[key],
+            cell.record(
+                duration: duration, requestBytes: exchange.requestBytes, responseBytes: exchange.responseBytes,
+                now: now)
+        {
+            return
+        }
+        let cell = series.cell(for: labels(exchange, epoch), now: now)
+        _ = cell.record(
+            duration: duration, requestBytes: exchange.requestBytes, responseBytes: exchange.responseBytes, now: now)
+        cells[key] = cell
+    }
+
+    /// A number for a client's workload and identity, the same for all its connections of an epoch.
+    private func source(_ client: Client, _ epoch: RouteEpoch) -> Int {
+        if let known = client.sourceNumber(epoch) { return known }
+        let name = "\(client.workload(epoch).map { Int($0.rawValue) } ?? -1) \(client.principal)"
+        let number = sources[name] ?? sources.count
+        sources[name] = number
+        client.setSourceNumber(number, epoch)
+        return number
+    }
+
+    private func labels(_ exchange: borrowing Exchange, _ epoch: RouteEpoch) -> HTTPLabels {
+        var labels = HTTPLabels()
+        if let workload = exchange.client.workload(epoch) { labels.source = PeerLabels(workload, epoch.mesh) }
+        labels.source.principal = exchange.client.principal
+        labels.isMutualTLS = exchange.client.identity != nil
+        if let endpoint = exchange.endpoint {
+            labels.destination = PeerLabels(endpoint.workload, epoch.mesh)
+            if endpoint.tunnelProtocol == .hbone {
+                labels.destination.principal = epoch.mesh.identity(of: endpoint.workload)?.description ?? ""
+            }
+        }
+        if let scope = exchange.frontend.scope {
+            let service = epoch.mesh[
+                exchange.cluster.map { epoch.routes.table[$0].service } ?? epoch.routes.table.service(of: scope)]
+            labels.destinationService = epoch.mesh[service.hostname]
+            labels.destinationServiceName = epoch.mesh[service.name]
+            labels.destinationServiceNamespace = epoch.mesh[service.namespace]
+        }
+        labels.requestProtocol = exchange.flags.contains(.grpc) ? .grpc : .http
+        labels.responseCode = exchange.status
+        labels.grpcStatus = exchange.grpcStatus
+        labels.flags = exchange.outcome
+        return labels
+    }
+
+    private func record(_ exchange: borrowing Exchange, _ heads: borrowing Heads, now: MonotonicTime) -> RequestRecord {
+        var record = RequestRecord()
+        let table = exchange.frontend.epoch.routes
+        record.startTime = WallClock.now() - (now - exchange.started).count
+        record.method = String(decoding: heads.request.methodName)
+        record.path = String(decoding: heads.request.target)
+        record.protocolName = exchange.flags.contains(.isHTTP2) ? "HTTP/2" : "HTTP/1.1"
+        record.responseCode = exchange.status
+        if !exchange.outcome.isEmpty { record.responseFlags = exchange.outcome.label }
+        record.details = "\(exchange.details)"
+        record.bytesReceived = exchange.requestBytes
+        record.bytesSent = exchange.responseBytes
+        record.duration = now - exchange.started
+        if exchange.firstByte.nanoseconds > 0, exchange.upstreamStarted.nanoseconds > 0 {
+            record.upstreamTime = exchange.firstByte - exchange.upstreamStarted
+        }
+        record.forwardedFor = String(decoding: heads.request.fields.value(of: "x-forwarded-for"))
+        record.userAgent = String(decoding: heads.request.fields.value(of: "user-agent"))
+        record.requestID = String(decoding: heads.request.fields.value(of: "x-request-id"))
+        record.authority = String(decoding: heads.request.authority)
+        record.upstreamHost = exchange.endpoint?.address.description ?? ""
+        if let cluster = exchange.cluster { record.upstreamCluster = table.table.name(of: cluster) }
+        record.downstreamLocal = exchange.frontend.address.description
+        record.downstreamRemote = exchange.client.address.description
+        if let rule = exchange.decision?.rule {
+            let origin = table.table.origin(of: rule)
+            record.routeName = origin.name.isEmpty ? origin.object : origin.name
+        }
+        if record.routeName.isEmpty { record.routeName = "default" }
+        record.sourcePrincipal = exchange.client.principal
+        return record
+    }
 
     /// Connections could not be accepted.
     func acceptFailed(_ error: SystemError) {

@@ -110,8 +110,8 @@ package struct WaypointConfiguration: Sendable {
     package var svidValiditySeconds: Int64 = 86_400
     /// Log format (`--log-format text|json`).
     package var logFormat = LogFormat.text
-    /// Log levels (`--log-level`).
-    package var logLevels = "info"
+    /// Log levels (`--log-level`); requests that went well are logged from `access:info` on, as Istio has it off.
+    package var logLevels = "info,access:warn"
     /// File that the log is appended to (`--log-file`); empty: standard output.
     package var logFile = ""
     /// How long a metric series is kept after its last change (`--metric-lifetime`).

@@ -153,6 +153,8 @@ package final class WaypointProcess {
 
     private func startWorkers(_ routes: Routes, _ registry: MetricRegistry, seed: UInt64) throws(WaypointError) {
         let configuration = configuration
+        let series = HTTPTable(lifetime: configuration.metricLifetime)
+        registry.addSource { series.write(to: &$0, now: $1) }
         for (index, mailbox) in mailboxes.enumerated() {
             let lane = log.makeLane()
             let running = running
@@ -162,7 +164,7 @@ package final class WaypointProcess {
                     do throws(SystemError) {
                         let worker = try Worker(
                             index: index, configuration: configuration, mailbox: mailbox,
-                            observer: Observer(log: lane), routes: routes, seed: seed &+ UInt64(index))
+                            observer: Observer(log: lane, series: series), routes: routes, seed: seed &+ UInt64(index))
                         worker.run()
                     } catch {
                         lane.log(.error, .main, "worker cannot start: \(error)")

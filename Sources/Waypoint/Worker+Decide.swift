@@ -93,7 +93,23 @@ extension Worker {
                 for: cluster, heads.request, from: exchange.client.address.ip, random: &random)
         }
         exchange.table.applyRequestFilters(decision, to: &heads.request, scratch: &routeScratch)
+        if !heads.request.fields.contains("x-request-id") { addRequestID(&heads.request) }
         if exchange.table[decision.rule].retryAttempts > 0 { exchange.flags.insert(.keepsReplay) }
+    }
+
+    /// A random UUID (RFC 9562 §5.4), by which the logs of all hops are joined.
+    private func addRequestID(_ head: inout RequestHead) {
+        let high = random.next() & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
+        let low = random.next() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+        var octets = InlineArray<36, UInt8>(repeating: UInt8(ascii: "-"))
+        var digit = 0
+        for index in 0..<36 where index != 8 && index != 13 && index != 18 && index != 23 {
+            let word = digit < 16 ? high : low
+            let nibble = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (digit & 15))) & 15
+            octets[index] = nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
+            digit += 1
+        }
+        head.fields.append(name: "x-request-id", value: octets.span)
     }
 
     /// A pause is over.

@@ -194,12 +194,17 @@ extension Worker {
     /// The client has finished sending.
     func receiveEnd(_ downstream: inout Downstream, _ key: Downstream.Key) {
         switch downstream.mode {
-        case .sniffing, .http2: steps.append(.closeDownstream(key))
+        case .sniffing: finish(&downstream, key)
+        case .http2:
+            for context in downstream.pipe.http2?.contexts ?? [] where context != 0 {
+                steps.append(.clientGone(Exchange.Key(context: context)))
+            }
+            finish(&downstream, key)
         case .closing: if downstream.pipe.flags.contains(.finished) { steps.append(.closeDownstream(key)) }
         case .http1:
             do throws(HTTP1Error) {
                 try downstream.http1?.receiveEndOfStream()
-                if downstream.exchange == nil { steps.append(.closeDownstream(key)) }
+                if downstream.exchange == nil { finish(&downstream, key) }
             } catch {
                 steps.append(.closeDownstream(key))
             }

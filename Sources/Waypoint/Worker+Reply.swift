@@ -30,6 +30,7 @@ extension Worker {
                 self.fillResponse(reply, exchange.flags.contains(.grpc))
             }
             exchange.status = self.response.status
+            if exchange.flags.contains(.grpc), !reply.isPrepared { exchange.grpcStatus = reply.effectiveGRPCStatus }
             exchange.flags.insert(.responseStarted)
             exchange.firstByte = self.now
             if exchange.flags.contains(.mirror) {

@@ -17,7 +17,9 @@ extension Worker {
             exchange.requestBytes += UInt64(bytes.count)
             if !exchange.mirrors.isEmpty { mirrors = exchange.mirrors }
             guard exchange.phase != .answered, !exchange.flags.contains(.clientGone) else { return false }
-            guard exchange.phase == .sent, exchange.toUpstream.isEmpty, let upstream = exchange.upstream else {
+            guard exchange.phase == .sent, exchange.toUpstream.isEmpty, let upstream = exchange.upstream,
+                !exchange.flags.contains(.upgrading)
+            else {
                 return self.keep(bytes, &exchange, key)
             }
             return self.upstreams.withElement(upstream) { upstream -> Bool in
@@ -138,6 +140,7 @@ extension Worker {
 
     /// Moves kept content to the endpoint's connection, and the end behind it.
     func flushRequest(_ exchange: inout Exchange, _ key: Exchange.Key, _ upstream: inout Upstream) {
+        if exchange.flags.contains(.upgrading) { return }
         while !exchange.toUpstream.isEmpty {
             guard let upstreamKey = exchange.upstream, !upstream.pipe.isFull else {
                 upstream.pipe.flags.insert(.congested)

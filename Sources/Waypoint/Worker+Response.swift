@@ -25,6 +25,7 @@ extension Worker {
             if self.triesAgain(&exchange, key) { return false }
             exchange.replay.removeAll(in: &self.blocks)
             exchange.status = self.response.status
+            if exchange.flags.contains(.grpc) { exchange.grpcStatus = self.response.fields.grpcStatus }
             exchange.flags.insert(.responseStarted)
             exchange.firstByte = self.now
             exchange.tryDeadline = .distantFuture
@@ -42,7 +43,7 @@ extension Worker {
     private func triesAgain(_ exchange: inout Exchange, _ key: Exchange.Key) -> Bool {
         guard let rule = exchange.decision?.rule, exchange.table[rule].retryAttempts > 0 else { return false }
         let outcome = TryOutcome.response(
-            status: response.status, grpcStatus: response.grpcStatus,
+            status: response.status, grpcStatus: response.fields.grpcStatus,
             isRateLimited: response.fields.contains("x-envoy-ratelimited"))
         guard exchange.table.isRetriable(outcome, rule: rule) else { return false }
         guard mayRetry(exchange, outcome) else {
@@ -75,7 +76,10 @@ extension Worker {
     ) {
         defer { markDirty(&downstream.pipe, .downstream(exchange.downstream)) }
         if let stream = exchange.clientStream {
-            if response.status == 101 { response.status = 200 }
+            if response.status == 101 {
+                response.status = 200
+                response.fields.remove("sec-websocket-accept")
+            }
             downstream.pipe.http2?.write(response, stream, isEndStream: isEnd)
             if isEnd { responseSent(&exchange, &downstream) }
             return
@@ -199,6 +203,7 @@ extension Worker {
         if let stream = exchange.clientStream {
             let hasTrailers = heads.withElement(exchange.heads) { heads -> Bool in
                 guard !heads.responseTrailers.isEmpty else { return false }
+                if exchange.flags.contains(.grpc) { exchange.grpcStatus = heads.responseTrailers.grpcStatus }
                 downstream.pipe.http2?.writeTrailers(heads.responseTrailers, stream)
                 return true
             }
@@ -297,10 +302,10 @@ extension Worker {
     }
 }
 
-extension ResponseHead {
+extension FieldList {
     /// The number in a grpc-status field; nil when there is none.
     fileprivate var grpcStatus: UInt8? {
-        let digits = fields.value(of: "grpc-status")
+        let digits = value(of: "grpc-status")
         let count = digits.count
         guard count == 1 || count == 2 else { return nil }
         var result: UInt8 = 0

@@ -88,6 +88,9 @@ extension Worker {
     /// What is spoken to the endpoint: what the client speaks, unless the port is declared to be HTTP/2.
     private func mode(_ exchange: borrowing Exchange, _ target: Target.Key) -> Upstream.Mode {
         if exchange.flags.contains(.tcp) { return .raw }
+        // What HTTP/1 clients upgrade to is agreed upon with the endpoint itself.
+        let isUpgrade = heads.withElement(exchange.heads) { !$0.request.protocolName.isEmpty } == true
+        if isUpgrade, !exchange.flags.contains(.isHTTP2) { return .http1 }
         let declared = exchange.cluster.map { exchange.table[$0].applicationProtocol } ?? exchange.frontend.declared
         switch declared {
         case .http2, .grpc: return .http2

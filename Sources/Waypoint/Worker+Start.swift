@@ -36,6 +36,26 @@ extension Worker {
         }
     }
 
+    /// An extended CONNECT (RFC 8441) becomes an upgrade with a handshake of our own, whose answer nobody has to see.
+    private func prepareUpgrade(_ exchange: inout Exchange) {
+        guard exchange.flags.contains(.isHTTP2) else { return }
+        heads.withElement(exchange.heads) { heads in
+            guard !heads.request.protocolName.isEmpty else { return }
+            exchange.flags.insert(.upgrading)
+            guard heads.request.protocolName.equals("websocket"),
+                !heads.request.fields.contains("sec-websocket-key")
+            else { return }
+            // 16 octets in base64 (RFC 6455 §4.1): 22 digits, the last one of two bits, and the padding.
+            let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+            var key = InlineArray<24, UInt8>(repeating: UInt8(ascii: "="))
+            for index in 0..<22 {
+                let digit = Int(truncatingIfNeeded: self.random.next() >> 58)
+                key[index] = alphabet.bytes[index < 21 ? digit : digit & 0x30]
+            }
+            heads.request.fields.append(name: "sec-websocket-key", value: key.span)
+        }
+    }
+
     private func writeHead(_ exchange: inout Exchange, _ key: Exchange.Key, _ upstream: inout Upstream) -> Bool {
         switch upstream.mode {
         case .raw:
@@ -43,6 +63,7 @@ extension Worker {
             return true
         case .http1:
             upstream.exchange = key
+            prepareUpgrade(&exchange)
             text.clear()
             let length = exchange.requestLength
             do throws(HTTP1Error) {

@@ -81,6 +81,9 @@ extension Worker {
             }
             if upstream.deadline <= self.now {
                 let isIdle = upstream.exchange == nil && upstream.pipe.http2?.activeStreamCount ?? 0 == 0
+                if isIdle, upstream.phase == .established, !upstream.isDraining {
+                    return self.retire(&upstream, key)
+                }
                 if upstream.phase == .connecting || isIdle {
                     return self.steps.append(
                         .closeUpstream(key, upstream.phase == .connecting ? .connect : .termination))
@@ -89,6 +92,18 @@ extension Worker {
             }
             self.rearm(&upstream, key)
         }
+    }
+
+    /// Ends an idle connection in an orderly way: our end first, then, when the peer's has come or a moment has passed, all.
+    private func retire(_ upstream: inout Upstream, _ key: Upstream.Key) {
+        upstream.isDraining = true
+        targets.withElement(upstream.target) { target in
+            target.idle.removeAll { $0 == key }
+            target.shared.removeAll { $0 == key }
+        }
+        upstream.pipe.flags.insert(.finishing)
+        markDirty(&upstream.pipe, .upstream(key))
+        arm(&upstream, key, configuration.closeTimeout)
     }
 
     /// Lets time pass for HTTP/2; true when the connection is over.

@@ -136,6 +136,8 @@ extension Worker {
                 case .end: endResponse(exchange)
                 case .handover:
                     upstream.mode = .raw
+                    exchanges.withElement(exchange) { _ = $0.flags.remove(.upgrading) }
+                    continueRequest(exchange, &upstream)
                     return offset
                 }
             }

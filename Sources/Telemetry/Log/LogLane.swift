@@ -35,6 +35,12 @@ package final class LogLane: Sendable {
         append { $0.append(record, at: time) }
     }
 
+    /// Logs a request, if the level of scope `access` lets it.
+    package func request(_ record: borrowing RequestRecord) {
+        guard levels.isEnabled(.access, record.level) else { return }
+        append { $0.append(record) }
+    }
+
     /// Logs a line with fields that `fields` adds, if the level of `scope` lets it.
     package func log(
         _ level: LogLevel, _ scope: LogScope, _ message: String, at time: Int64? = nil,

@@ -72,6 +72,20 @@ package struct LogLines: ~Copyable {
         }
     }
 
+    /// Begins a line of another format.
+    mutating func beginRaw() {
+        lineStart = buffer.count
+        fits = true
+    }
+
+    /// Ends such a line, or takes all of it back when it did not fit.
+    mutating func endRaw(_ end: String) {
+        put(buffer.append(end))
+        guard !fits else { return }
+        buffer.truncate(to: lineStart)
+        droppedLines += 1
+    }
+
     /// Ends the line, or takes all of it back when it did not fit.
     package mutating func end() {
         put(buffer.append(format == .json ? "}\n" : "\n"))

@@ -98,6 +98,29 @@ package struct Exposition {
         bytes.append(UInt8(ascii: "\n"))
     }
 
+    /// Writes the samples of a histogram with Istio's bounds.
+    ///
+    /// - Parameters:
+    ///   - decimals: how many digits of `sum` stand behind the point.
+    ///   - count: observations in a bucket alone.
+    mutating func sample(_ labels: LabelText, decimals: Int, sum: UInt64, _ count: (Int) -> UInt64) {
+        var running: UInt64 = 0
+        for index in 0..<HTTPSeries.bucketCount {
+            running &+= count(index)
+            let bounds = HTTPSeries.doubledBounds
+            // `start` divides by 10⁹.
+            start(suffix: "_bucket", labels, bound: index < bounds.count ? bounds[index] * 500_000_000 : .max)
+            append(running, decimals: 0)
+            bytes.append(UInt8(ascii: "\n"))
+        }
+        start(suffix: "_sum", labels)
+        append(sum, decimals: decimals)
+        bytes.append(UInt8(ascii: "\n"))
+        start(suffix: "_count", labels)
+        append(running, decimals: 0)
+        bytes.append(UInt8(ascii: "\n"))
+    }
+
     /// Ends the text (OpenMetrics wants it said).
     package mutating func finish() {
         if format == .openMetrics { append("# EOF\n") }
