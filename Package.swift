@@ -21,6 +21,12 @@ let release: [LinkerSetting] = [
     .unsafeFlags(["-static-stdlib"], .when(configuration: .release))
 ]
 
+/// Checks of exclusive access at run time are left out of released waypoints: each exchange enters some thirty collections of
+/// its worker (docs/performance.md); tests and fuzzers keep the checks.
+let unchecked: [SwiftSetting] = [
+    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
+]
+
 /// The modules, lowest layer first: a module depends only on modules above its own line (docs/architecture.md).
 let modules: [(name: String, dependencies: [String])] = [
     ("Bytes", []),
@@ -81,7 +87,7 @@ let package = Package(
         + modules.map { module in
             .target(
                 name: module.name, dependencies: module.dependencies.map { .init(stringLiteral: $0) },
-                swiftSettings: strict)
+                swiftSettings: strict + (module.name == "Waypoint" ? unchecked : []))
         }
         + modules.map { module in
             .testTarget(

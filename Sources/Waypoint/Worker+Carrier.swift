@@ -13,7 +13,7 @@ extension Worker {
     /// The socket of a carrier is ready for something.
     func carrierEvent(_ key: Carrier.Key, _ readiness: LinuxIO.Readiness) {
         withCarrier(key) { (carrier: inout Carrier) throws(HBONEError) in
-            if !readiness.isDisjoint(with: [.writable, .failed, .hungUp]) {
+            if readiness.invitesWriting {
                 let wasConnecting = carrier.hbone.phase == .connecting
                 try carrier.hbone.becameWritable(&self.scratch)
                 if wasConnecting {
@@ -22,9 +22,9 @@ extension Worker {
                 }
                 if carrier.hbone.canSend { self.markDirty(&carrier, key) }
             }
-            if !readiness.isDisjoint(with: [.readable, .peerFinished, .failed, .hungUp]) {
+            if readiness.invitesReading {
                 carrier.hbone.isReadable = true
-                if !readiness.isDisjoint(with: [.peerFinished, .hungUp, .failed]) {
+                if readiness.tellsEnd {
                     carrier.hbone.isPeerFinished = true
                 }
                 try self.read(&carrier, key)
@@ -148,8 +148,7 @@ extension Worker {
     private func takeResponse(_ stream: StreamHandle, _ carrier: inout Carrier) {
         guard let key = upstreamKey(stream, carrier) else { return }
         guard carrier.hbone.http2.fields.status == 200 else { return steps.append(.closeUpstream(key, .connect)) }
-        upstreams.withElement(key) { $0.phase = .established }
-        steps.append(.upstreamReady(key))
+        upstreams.withElement(key) { self.establish(&$0, key) }
     }
 
     // MARK: Octets

@@ -51,23 +51,27 @@ extension Worker {
         if upstream.mode == .http2 { upstream.waiting.append(exchange) } else { upstream.exchange = exchange }
     }
 
+    /// A connection is there: its protocol begins at once, for the endpoint may speak first.
+    func establish(_ upstream: inout Upstream, _ key: Upstream.Key) {
+        upstream.phase = .established
+        switch upstream.mode {
+        case .http1: upstream.http1 = HTTP1ClientConnection()
+        case .http2:
+            upstream.pipe.http2 = HTTP2Connection(role: .client, configuration: configuration.upstreamHTTP2, now: now)
+            markDirty(&upstream.pipe, .upstream(key))
+        case .raw: break
+        }
+        steps.append(.upstreamReady(key))
+    }
+
     /// A connection is established, or takes exchanges again: starts what waits for it.
     func upstreamReady(_ key: Upstream.Key) {
         var waiting: [Exchange.Key] = []
         var isIdle = false
         upstreams.withElement(key) { upstream in
             guard upstream.phase == .established else { return }
-            switch upstream.mode {
-            case .http1:
-                if upstream.http1 == nil { upstream.http1 = HTTP1ClientConnection() }
-            case .http2:
-                if upstream.pipe.http2 == nil {
-                    upstream.pipe.http2 = HTTP2Connection(
-                        role: .client, configuration: self.configuration.upstreamHTTP2, now: self.now)
-                    self.markDirty(&upstream.pipe, .upstream(key))
-                }
+            if upstream.mode == .http2 {
                 isIdle = upstream.isDraining && upstream.pipe.http2?.activeStreamCount == 0
-            case .raw: break
             }
             waiting = upstream.waiting
             upstream.waiting = []

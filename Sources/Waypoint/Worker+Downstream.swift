@@ -27,13 +27,13 @@ extension Worker {
     func downstreamEvent(_ key: Downstream.Key, _ readiness: LinuxIO.Readiness) {
         var isReadable = false
         downstreams.withElement(key) { downstream in
-            if !readiness.isDisjoint(with: [.writable, .failed, .hungUp]) {
+            if readiness.invitesWriting {
                 downstream.pipe.flags.insert(.writable)
                 if !downstream.pipe.out.isEmpty { self.markDirty(&downstream.pipe, .downstream(key)) }
             }
-            isReadable = !readiness.isDisjoint(with: [.readable, .peerFinished, .failed, .hungUp])
+            isReadable = readiness.invitesReading
             if isReadable { downstream.pipe.flags.insert(.readable) }
-            if !readiness.isDisjoint(with: [.peerFinished, .failed, .hungUp]) {
+            if readiness.tellsEnd {
                 downstream.pipe.flags.insert(.peerFinished)
             }
         }

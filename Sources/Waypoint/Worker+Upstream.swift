@@ -13,7 +13,7 @@ extension Worker {
     func upstreamEvent(_ key: Upstream.Key, _ readiness: LinuxIO.Readiness) {
         var isReadable = false
         upstreams.withElement(key) { upstream in
-            if !readiness.isDisjoint(with: [.writable, .failed, .hungUp]) {
+            if readiness.invitesWriting {
                 upstream.pipe.flags.insert(.writable)
                 if upstream.phase == .connecting {
                     self.finishConnect(&upstream, key)
@@ -23,9 +23,9 @@ extension Worker {
             }
             isReadable =
                 upstream.phase == .established
-                && !readiness.isDisjoint(with: [.readable, .peerFinished, .failed, .hungUp])
+                && readiness.invitesReading
             if isReadable { upstream.pipe.flags.insert(.readable) }
-            if !readiness.isDisjoint(with: [.peerFinished, .failed, .hungUp]) {
+            if readiness.tellsEnd {
                 upstream.pipe.flags.insert(.peerFinished)
             }
         }
@@ -35,8 +35,7 @@ extension Worker {
     private func finishConnect(_ upstream: inout Upstream, _ key: Upstream.Key) {
         let number = Socket.takeError(upstream.pipe.fd)
         if number == 0 {
-            upstream.phase = .established
-            steps.append(.upstreamReady(key))
+            establish(&upstream, key)
         } else {
             steps.append(.closeUpstream(key, .connect))
         }
