@@ -21,6 +21,7 @@ CONFORMANCE_PACKAGES := nghttp2-client nghttp2-server nginx-light curl python3 p
 PEER_PACKAGES := wrk nginx libnginx-mod-stream haproxy iperf3 openssl gcc libc6-dev libssl-dev python3-venv util-linux
 BENCHMARK_PACKAGES := libnghttp2-dev
 INTEROP_PACKAGES := python3-venv python3-pip
+GRPC_PYTHON := .build/grpcio/bin/python
 ENVOY_VERSION := 1.40.0
 ENVOY := .build/envoy/bin/envoy
 
@@ -40,7 +41,7 @@ define install
 	fi
 endef
 
-.PHONY: help deps deps-build deps-interop deps-bench build build-debug test test-unit test-e2e demo interop \
+.PHONY: help deps deps-build deps-grpc deps-interop deps-bench build build-debug test test-unit test-e2e test-rotation demo interop \
         simulation conformance conformance-server fuzz bench bench-quick bench-http2 bench-idle \
         fmt lint gates check clean
 
@@ -53,6 +54,12 @@ deps-build:
 
 deps: deps-build ## install the Debian packages that are missing
 	@$(call install,$(TEST_PACKAGES))
+
+deps-grpc: deps
+	@$(call install,$(INTEROP_PACKAGES))
+	@[[ -x $(GRPC_PYTHON) ]] || { echo "deps: grpcio from PyPI into .build/grpcio"; \
+	  $(PYTHON) -m venv .build/grpcio; \
+	  .build/grpcio/bin/pip -q --disable-pip-version-check install grpcio==1.76.0 protobuf==6.33.0; }
 
 deps-interop: deps
 	@$(call install,$(INTEROP_PACKAGES))
@@ -71,13 +78,16 @@ test: test-unit simulation conformance test-e2e ## all tests
 test-unit: build-debug ## unit tests, with 256 seeds of the simulation
 	swift test --skip-build
 
-test-e2e: deps build ## real tunnels in real network namespaces (root)
+test-e2e: deps deps-grpc build ## real tunnels in real network namespaces (root)
 	$(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/EndToEnd $(E2E) || { \
 	  echo 'test-e2e: once more, only what failed'; \
 	  $(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/EndToEnd --last-failed --last-failed-no-failures none $(E2E); }
 
 demo: deps build ## a mesh on this machine, step by step (root); KEEP=1 stays up, IP=6 runs over IPv6
 	@$(PYTHON) -B Tests/Demo/demo.py
+
+test-rotation: deps-grpc build ## root rotation and certificates of 10 s under traffic for two minutes (root)
+	AMBIT_ROTATION_SECONDS=120 $(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/EndToEnd/test_identity.py -k rotation
 
 interop: deps-interop build .build/programs/conformance-client ## Envoy as our client and as our server (root)
 	ENVOY=$(CURDIR)/$(ENVOY) $(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/Interop $(E2E)
@@ -107,7 +117,8 @@ conformance-server: .build/programs/conformance-server ## the HTTP/2 server core
 	@exec $(if $(TLS),$(PYTHON) -B Tests/Conformance/tls_front.py $(or $(PORT),8080) $<,$< $(or $(PORT),8080))
 
 fuzz: deps-build ## fuzz each target for SECONDS (default 60); TARGETS="hpack yaml" picks
-	Tests/compile fuzz --fuzz Bytes HTTP1 HTTP2 Identity LinuxIO Mesh Manifest \
+	Tests/compile fuzz --fuzz Bytes HTTP1 HTTP2 Identity LinuxIO Mesh Manifest TLS GRPC HBONE Telemetry \
+	  Certificates CertificateService \
 	  -- Tests/Fuzz/Targets/*.swift Tests/Fuzz/Driver/*.swift 2>&1 | { grep -v 'Cannot export local symbol' || true; }
 	Tests/Fuzz/run $(or $(SECONDS),60) $(TARGETS)
 

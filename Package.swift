@@ -100,7 +100,10 @@ let package = Package(
                 swiftSettings: strict)
         } + [
             .testTarget(
-                name: "FuzzTests", dependencies: ["Bytes", "HTTP1", "HTTP2", "Manifest"], path: "Tests/Fuzz",
+                name: "FuzzTests",
+                dependencies: [
+                    "Bytes", "HTTP1", "HTTP2", "Manifest", "Identity", "GRPC", "Certificates", "CertificateService",
+                ], path: "Tests/Fuzz",
                 exclude: ["Driver", "Corpus", "FailCases", "run"], swiftSettings: strict),
             .executableTarget(
                 name: "ambit-tunnel",

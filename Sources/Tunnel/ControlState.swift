@@ -60,6 +60,7 @@ final class ControlState: Sendable {
                 row.serialNumber = leaf.serialText
                 row.notBeforeUnixSeconds = leaf.notBefore.seconds
                 row.notAfterUnixSeconds = leaf.notAfter.seconds
+                if leaf.notAfter < .now() { row.status = "Expired" }
             }
             if let failure = entry.failure { row.notes = ["failed \(entry.failures) times: \(failure)"] }
             return row

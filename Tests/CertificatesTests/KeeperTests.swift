@@ -4,6 +4,7 @@
 import Bytes
 import Foundation
 import Identity
+import LinuxIO
 import Testing
 
 @testable import Certificates
@@ -89,5 +90,22 @@ struct KeeperTests {
         }
         #expect(text.contains("crl.pem") && text.contains("CRL file"))
         #expect(keeper.process(now: time + .seconds(6), unixTime: now).isEmpty)
+    }
+
+    @Test(
+        "How fast certificates are minted, and what each costs: prints, for docs/performance.md",
+        .enabled(if: ProcessInfo.processInfo.environment["AMBIT_IDENTITIES"] != nil, "set AMBIT_IDENTITIES"))
+    func measure() throws {
+        let count = try #require(Int(ProcessInfo.processInfo.environment["AMBIT_IDENTITIES"] ?? ""))
+        let keeper = try makeKeeper { $0.validitySeconds = 86_400 }
+        defer { try? FileManager.default.removeItem(at: directory) }
+        _ = keeper.contexts(for: try id("first"), now: now)
+        let before = ProcessStatus.read()
+        for number in 0..<count { _ = keeper.contexts(for: try id("account-\(number)"), now: now) }
+        let after = ProcessStatus.read()
+        let seconds = Double(after.cpuNanoseconds - before.cpuNanoseconds) / 1e9
+        let octets = (after.residentBytes - before.residentBytes) / UInt64(count)
+        print("\(count) identities: \(Int(Double(count) / seconds)) a second of one core, \(octets) octets each")
+        #expect(keeper.current.count == count + 1)
     }
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A gRPC client that is not ours: grpcio and protobuf from PyPI, with the messages of istio's ca.proto typed here.
 
-Arguments: one JSON object: address, roots, metadata, csr, impersonate, validity, method, raw, timeout, name.
+Arguments: one JSON object: address, roots, metadata, csr, impersonate, validity, method, raw, timeout, name, padding, gzip.
 Prints one JSON object: code, details, chain.
 """
 
@@ -45,7 +45,8 @@ def main():
     with grpc.secure_channel(asked["address"], credentials, options) as channel:
         call = channel.unary_unary(
             f"/{SERVICE}/{asked.get('method', 'CreateCertificate')}",
-            request_serializer=lambda _: bytes.fromhex(asked["raw"]) if "raw" in asked else request.SerializeToString(),
+            request_serializer=lambda _: bytes.fromhex(asked["raw"]) if "raw" in asked
+            else request.SerializeToString() + bytes(asked.get("padding", 0)),
             response_deserializer=response_class.FromString)
         try:
             compression = grpc.Compression.Gzip if asked.get("gzip") else None

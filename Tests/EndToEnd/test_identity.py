@@ -184,7 +184,7 @@ REFUSALS = [
     ("no request", dict(fields=dict(csr="")), "INVALID_ARGUMENT", "malformed"),
     ("no protobuf", dict(fields=dict(raw="0aff")), "INVALID_ARGUMENT", "truncated"),
     ("compressed", dict(fields=dict(gzip=True)), "UNIMPLEMENTED", "compress"),
-    ("too large", dict(fields=dict(raw="0a" + "ff" * 80_000)), "RESOURCE_EXHAUSTED", "too large"),
+    ("too large", dict(fields=dict(padding=80_000)), "RESOURCE_EXHAUSTED", "too large"),
     ("unknown method", dict(fields=dict(method="Other")), "UNIMPLEMENTED", "unknown method"),
 ]
 
@@ -217,6 +217,35 @@ def test_strangers_to_the_service_are_told_apart_in_its_log(service):
         [entry["error"] for entry in service.entries(message="connection failed")]), 5)
     for text in ("does not speak TLS", "TLS 1.3", "HTTP/2"):
         assert any(text in error for error in errors), (text, errors)
+
+
+def test_strangers_to_a_pod_are_told_apart_in_the_log(world):
+    client, server = client_and_server(world)
+    server.serve(8080)
+    server.wait_captured()
+    outside, tunnel = world.host("outside").netns, server.node.tunnel
+    target = f"{server.ip}:15008"
+    own, other = world.authority(), world.other_authority()
+    member = client.spiffe_id
+
+    def s_client(*words, svid=None):
+        given = ["-cert", svid.certificate, "-key", svid.key] if svid else []
+        outside.run("openssl", "s_client", "-connect", target, "-alpn", "h2", *given, *words, check=False, input="")
+
+    s_client()
+    s_client("-tls1_2", svid=own.issue(member))
+    s_client("-alpn", "http/1.1", svid=own.issue(member))
+    s_client(svid=other.issue(member))
+    s_client(svid=own.issue(member, days=-1))
+    s_client(svid=own.issue())
+    s_client(svid=own.issue(member, member + "2"))
+    s_client(svid=own.issue("spiffe://other.example/ns/default/sa/client"))
+    s_client(svid=own.issue(member, usage="serverAuth"))
+    outside.run("curl", "-s", "-m", "5", f"http://{target}/", check=False)
+    texts = ["sent no certificate", "does not speak TLS 1.3", "no ALPN h2", "not in our trust bundle", "has expired",
+             "no SPIFFE ID", "several URI names", "another trust domain", "extended key usage", "does not speak TLS"]
+    for text in texts:
+        eventually(lambda text=text: text in tunnel.log(), 5, message=lambda text=text: f"{text} in {tunnel.log()}")
 
 
 # Taken by tunnels
@@ -268,13 +297,13 @@ def test_a_pod_that_the_service_does_not_know_on_the_node_gets_no_certificate(wo
 
 
 class Traffic:
-    """New connections without pause from a pod, and one that stays open; counts what fails."""
+    """New connections without pause from a pod, and one from another that stays open; counts what fails."""
 
-    def __init__(self, client, server):
+    def __init__(self, client, steady, server):
         self.client, self.server = client, server
         self.requests, self.failures = 0, []
         self.ended = threading.Event()
-        self.long = client.connect(server, 8080)
+        self.long = steady.connect(server, 8080)
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
@@ -299,11 +328,14 @@ class Traffic:
 def test_root_rotation_short_lives_and_a_dead_ca_lose_no_request(world, request):
     signal.alarm(2 * ROTATION_SECONDS + 90)
     service, client, server = mesh_with_service(world, "short")
+    # Its long connection must not carry the others' requests, or there would be no new handshakes.
+    steady = world.pod("steady", world.nodes["node1"])
+    service.place("steady", "node1")
     service.start()
     world.start()
-    client.wait_captured()
-    server.wait_captured()
-    traffic = Traffic(client, server)
+    for pod in (client, steady, server):
+        pod.wait_captured()
+    traffic = Traffic(client, steady, server)
     step = ROTATION_SECONDS / 6
     serials = set()
 
@@ -325,6 +357,8 @@ def test_root_rotation_short_lives_and_a_dead_ca_lose_no_request(world, request)
     traffic.stop()
     assert traffic.failures == [], (traffic.requests, traffic.failures[:5])
     assert traffic.requests > ROTATION_SECONDS
+    opened = client.node.tunnel.metrics().total("ambit_pool_connections_opened_total")
+    assert opened > 0.8 * traffic.requests, "nearly each request was a handshake"
     assert len(serials) >= 4, serials
     assert len(json.loads(service.identity("show", "-o", "json").stdout)) == 1
 

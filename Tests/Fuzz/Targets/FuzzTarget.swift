@@ -19,6 +19,18 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case address = "address"
     /// YAML and JSON.
     case yaml = "yaml"
+    /// Messages and notations of gRPC, whole and split.
+    case grpc = "grpc"
+    /// A whole gRPC server on an HTTP/2 connection.
+    case grpcServer = "grpc-server"
+    /// The protobuf messages of the CA service.
+    case protobuf = "protobuf"
+    /// Certificate signing requests.
+    case signingRequest = "csr"
+    /// Certificate revocation lists.
+    case revocationList = "crl"
+    /// Bearer tokens and files of tokens.
+    case token = "token"
 
     /// Runs the code under test on one input.
     ///
@@ -33,6 +45,12 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         case .http2Client: fuzzHTTP2Client(input)
         case .address: fuzzAddress(input)
         case .yaml: fuzzYAML(input)
+        case .grpc: fuzzGRPC(input)
+        case .grpcServer: fuzzGRPCServer(input)
+        case .protobuf: fuzzProtobuf(input)
+        case .signingRequest: fuzzSigningRequest(input)
+        case .revocationList: fuzzRevocationList(input)
+        case .token: fuzzToken(input)
         }
     }
 }
