@@ -1,7 +1,6 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
-package import Bytes
 package import Identity
 package import LinuxIO
 
@@ -17,8 +16,6 @@ package final class AuthorityClient: Sendable {
         package let identity: SPIFFEID
         /// The certificate, or why there is none.
         package let result: Result<IssuedCertificate, CertificateError>
-        /// When it is tried again after a failure.
-        package let pause: Nanoseconds
     }
 
     enum Command: Sendable {

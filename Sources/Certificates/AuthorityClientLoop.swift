@@ -223,8 +223,8 @@ final class AuthorityClientLoop {
     }
 
     private func fail(_ identity: SPIFFEID, _ error: CertificateError) {
-        guard let (pause, _) = queue.failed(identity, now: now, random: &random) else { return }
-        answers.post(AuthorityClient.Answer(identity: identity, result: .failure(error), pause: pause))
+        guard queue.failed(identity, now: now, random: &random) != nil else { return }
+        answers.post(AuthorityClient.Answer(identity: identity, result: .failure(error)))
     }
 
     private func take(_ responses: [GRPCResponse]) {
@@ -233,8 +233,7 @@ final class AuthorityClientLoop {
             do throws(CertificateError) {
                 let issued = try check(response, call)
                 guard queue.succeeded(call.identity) else { continue }
-                answers.post(
-                    AuthorityClient.Answer(identity: call.identity, result: .success(issued), pause: Nanoseconds(0)))
+                answers.post(AuthorityClient.Answer(identity: call.identity, result: .success(issued)))
             } catch {
                 fail(call.identity, error)
             }

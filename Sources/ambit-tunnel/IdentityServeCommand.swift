@@ -13,6 +13,7 @@ enum IdentityServeCommand {
     struct Settings {
         var service = CertificateServiceConfiguration(caDirectory: "/var/lib/ambit/ca")
         var tokens = ""
+        var metricsPort: UInt16 = 15014
         var logFormat = LogFormat.text
         var logLevels = "info"
     }
@@ -52,10 +53,22 @@ enum IdentityServeCommand {
             IdentityCommand.validityOption(\.service.longestValidity, "How long certificates are valid at most."),
             .count("max-connections", \.service.maximumConnections, in: 1...1 << 20, "Connections at once."),
             .count("max-rate", \.service.certificatesPerSecond, in: 1...1 << 20, "Certificates per second and caller."),
+            .port("metrics-port", \.metricsPort, "Port of /metrics and /healthz/ready."),
             .choice("log-format", \.logFormat, "How log lines look.").from("LOG_FORMAT"),
             .text("log-level", "LEVELS", \.logLevels, "Level of all scopes, and of single ones: info,tls:debug.")
                 .from("AMBIT_LOG"),
         ]
+    }
+
+    /// Metrics and readiness on one port, which on a busy machine may be missing.
+    private static func makeAdmin(_ settings: Settings, _ registry: MetricRegistry) throws -> AdminServer {
+        var routes = AdminRoutes()
+        routes.addMetrics(registry, on: .metrics)
+        routes.get(.metrics, "/healthz/ready", help: "200 when ready") { _ in .text("ready\n") }
+        let any = IPAddress(high: 0, low: 0)
+        return try AdminServer(
+            [AdminServer.Endpoint(.metrics, SocketAddress(ip: any, port: settings.metricsPort), isOptional: true)],
+            routes)
     }
 
     static func main(_ words: [String]) throws -> ExitCode {
@@ -93,7 +106,9 @@ enum IdentityServeCommand {
         let service = try CertificateService(
             settings.service, reviewer: tokens, placement: tokens,
             observer: CertificateServiceObserver(log: lane, registry: registry), signals: signals)
+        let admin = try makeAdmin(settings, registry)
         service.run()
+        admin.stop()
         log.stop(milliseconds: 1_000)
         return .success
     }

@@ -112,7 +112,8 @@ extension AdminRoutes {
         }
     }
 
-    private mutating func addMetrics(_ registry: MetricRegistry, on port: Port) {
+    /// Serves the metrics of `registry`.
+    package mutating func addMetrics(_ registry: MetricRegistry, on port: Port) {
         for path in ["/metrics", "/stats/prometheus"] {
             get(port, path, help: "metrics for Prometheus") { request in
                 let format = Exposition.Format(accept: request.accept)
