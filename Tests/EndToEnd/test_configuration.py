@@ -65,9 +65,10 @@ def test_an_unknown_field_is_a_warning_with_its_path(mesh):
     assert "authorizationpolicy-default-odd.yaml" in line and "spec.rules[0].from[0].source.colour" in line
 
 
-def test_a_broken_file_at_the_start_does_not_keep_the_others_from_serving(world):
+def test_a_broken_object_at_the_start_that_is_no_policy_does_not_keep_the_others_from_serving(world):
+    """What may hide a policy ends the start: test_startup."""
     client, server = client_and_server(world, start=False)
-    world.folder.write("broken.yaml", "{")
+    world.folder.write("broken.yaml", "{apiVersion: v1, kind: Service, metadata: {name: broken}, spec: {ports: 1}}")
     server.serve(8080)
     world.start()
     with client.connect(server, 8080) as connection:

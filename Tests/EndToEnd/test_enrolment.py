@@ -202,7 +202,7 @@ def test_exclusions_beyond_the_limit_are_warned_of_and_stay_captured(world):
     server.apply()
     server.serve(8080)
     world.start()
-    assert "exclusions of a pod are too many" in server.node.tunnel.log()
+    eventually(lambda: "exclusions of a pod are too many" in server.node.tunnel.log())
     with client.connect(server, 8080) as connection:
         exchange(connection)
     server.node.tunnel.wait_access(direction="inbound")
