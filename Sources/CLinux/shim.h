@@ -53,6 +53,10 @@ static inline ssize_t CLinux_splice(int from, int to, size_t length, unsigned in
     return (ssize_t)syscall(SYS_splice, from, NULL, to, NULL, length, flags);
 }
 static inline int CLinux_pipe2(int fds[2], int flags) { return (int)syscall(SYS_pipe2, fds, flags); }
+// 1 is RENAME_NOREPLACE of linux/fs.h.
+static inline int CLinux_rename_to_new(const char *from, const char *to) {
+    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1);
+}
 static inline int CLinux_gettid(void) { return (int)syscall(SYS_gettid); }
 static inline int CLinux_pthread_setname(pthread_t thread, const char *name) { return pthread_setname_np(thread, name); }
 // Behind _GNU_SOURCE, which string.h does not see when Swift's Glibc module has built it first; undeclared, C would take

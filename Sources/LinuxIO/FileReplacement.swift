@@ -72,13 +72,15 @@ package enum FileReplacement {
         let mask = umask(0)
         _ = umask(mask)
         let draft = try write(content, beside: path, mode: 0o644 & ~mask, owner: nil)
-        defer { remove(draft) }
-        // link(2) fails when the name is taken, which rename(2) does not.
         // Safety: both C strings live until the call returns.
-        let result = unsafe draft.withCString { old in unsafe path.withCString { unsafe link(old, $0) } }
+        let result = unsafe draft.withCString { old in
+            unsafe path.withCString { unsafe CLinux_rename_to_new(old, $0) }
+        }
         if result == 0 { return .done }
-        if errno == EEXIST { return .changedMeanwhile }
-        throw .current("link")
+        let failure = SystemError.current("renameat2")
+        remove(draft)
+        if failure.number == EEXIST { return .changedMeanwhile }
+        throw failure
     }
 
     /// Removes a file, if it is still the one that was read.

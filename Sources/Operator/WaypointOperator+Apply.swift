@@ -40,11 +40,14 @@ extension WaypointOperator {
             try write(options)
         }
         say("✅ waypoint \(name) applied")
-        if try isReady(options) {
+        let isReady = try isReady(options)
+        if isReady {
             try folder.locked { () throws(OperatorError) in try program(options.manifest) }
             if options.timeout != nil { say("✅ waypoint \(name) is ready!") }
         }
         guard options.enrollsNamespace else { return }
+        // All who follow the folder shall know the waypoint, the waypoint itself above all, before traffic is sent to it.
+        if isReady { pause(Self.settlingTime) }
         try folder.locked { () throws(OperatorError) in try enroll(options) }
     }
 

@@ -48,6 +48,9 @@ package struct WaypointOperator {
     /// How often a proxy is asked again (istioctl: 1 s).
     static var interval: Nanoseconds { .milliseconds(500) }
 
+    /// In how much time all have read a change: `ChangeDebouncer` waits for 400 ms at most.
+    static var settlingTime: Nanoseconds { .milliseconds(600) }
+
     /// Adds an object's document to a file.
     static func appending(_ value: ManifestValue, to text: ManifestText?) throws(OperatorError) -> ManifestText {
         var octets = text?.octets ?? []

@@ -27,6 +27,9 @@ package final class WaypointProcess {
     private let running: RunningWorkers
     private var directory: EndpointDirectory
     private var generation: UInt64 = 1
+    /// What the folder says now.
+    private var model: MeshModel
+    private var grace: BindingGrace
 
     /// Prepares everything and binds every port before anything is served.
     ///
@@ -56,6 +59,9 @@ package final class WaypointProcess {
         var directory = EndpointDirectory()
         let routes = Self.compile(configuration, loaded.model, generation: 1, &directory)
         self.directory = directory
+        model = loaded.model
+        grace = BindingGrace(namespace: configuration.namespace, name: configuration.name)
+        _ = grace.serving(model, routes.mesh, now: MonotonicClock.now())
         state = ControlState(configuration, routes)
         admin = try state.serve(registry, log.levels, version: WaypointVersion.text)
         let listeners = try Self.bind(configuration)
@@ -83,6 +89,7 @@ package final class WaypointProcess {
             }
             if outcome.isOtherReadable { source.folder.receiveEvents(now: MonotonicClock.now()) }
             if source.folder.deadline <= MonotonicClock.now() { reload() }
+            if let deadline = grace.deadline, deadline <= MonotonicClock.now() { publish() }
             refreshIdentity()
         }
     }
@@ -90,7 +97,8 @@ package final class WaypointProcess {
     private func pauseMilliseconds() -> CInt {
         let seconds = certificate.renewal.seconds - UnixTime.now().seconds
         let untilCertificate = seconds < 1 << 20 ? max(0, seconds) * 1000 + 10 : Int64.max
-        let untilFolder = max(0, (source.folder.deadline - MonotonicClock.now()).milliseconds + 1)
+        let deadline = min(source.folder.deadline, grace.deadline ?? .distantFuture)
+        let untilFolder = max(0, (deadline - MonotonicClock.now()).milliseconds + 1)
         return CInt(clamping: min(untilCertificate, untilFolder))
     }
 
@@ -99,8 +107,18 @@ package final class WaypointProcess {
         guard let loaded = source.folder.load() else { return }
         report(loaded.findings, new: loaded.newFindings)
         guard loaded.isModelChanged else { return }
+        model = loaded.model
+        publish()
+    }
+
+    /// Gives the workers the routes of the mesh as it is now, and of what was bound to the waypoint a moment ago.
+    private func publish() {
         generation += 1
-        let routes = Self.compile(configuration, loaded.model, generation: generation, &directory)
+        var routes = Self.compile(configuration, model, generation: generation, &directory)
+        if let more = grace.serving(model, routes.mesh, now: MonotonicClock.now()) {
+            generation += 1
+            routes = Self.compile(configuration, more, generation: generation, &directory)
+        }
         state.update(routes)
         for mailbox in mailboxes { mailbox.post(.routes(routes)) }
     }

@@ -139,7 +139,8 @@ struct FolderListing: ~Copyable {
             let path = directory + event.name
             let isWrite = !event.change.isDisjoint(with: [.written, .modified])
             if isWrite, !Self.isManifest(event.name) { return }
-            if event.change.contains(.written) {
+            // A name that another file was moved to is complete, whatever was being written there.
+            if event.change.contains(.written) || event.change.contains(.movedIn) {
                 noted.endWrite(path, now: now)
             } else if event.change.contains(.modified) || event.change.contains(.created) && isOpenForWriting(path) {
                 noted.beginWrite(path, now: now)

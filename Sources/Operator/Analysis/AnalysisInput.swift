@@ -3,6 +3,7 @@
 
 internal import LinuxIO
 package import Manifest
+internal import Mesh
 
 /// What is to be analysed: files, a folder, or files as if they were in a folder.
 package struct AnalysisInput: Sendable {
@@ -36,7 +37,7 @@ package struct AnalysisInput: Sendable {
             }
         }
         files = names
-        content = Self.content(store, findings)
+        content = Self.content(store, findings, isComplete: isComplete)
     }
 
     /// Takes texts as files of these names.
@@ -46,7 +47,7 @@ package struct AnalysisInput: Sendable {
         for (file, text) in texts { Self.add(Array(text.utf8), file: file, to: &store, &findings) }
         files = []
         self.isComplete = isComplete
-        content = Self.content(store, findings)
+        content = Self.content(store, findings, isComplete: isComplete)
     }
 
     /// What is wrong, in the files that were named if there are any.
@@ -55,10 +56,18 @@ package struct AnalysisInput: Sendable {
         return files.isEmpty ? all : all.filter { files.contains($0.file) }
     }
 
-    private static func content(_ store: ObjectStore, _ findings: [Finding]) -> ConfigurationFolder.Content {
+    private static func content(
+        _ store: ObjectStore, _ findings: [Finding], isComplete: Bool
+    ) -> ConfigurationFolder.Content {
         let translation = translate(store)
+        var more = translation.findings
+        if !isComplete, translation.model.services.isEmpty {
+            // What routes refer to may be elsewhere.
+            let kinds = ObjectKind.allCases.filter(\.isForWaypoints).map { $0.name + " " }
+            more.removeAll { finding in kinds.contains { finding.object.hasPrefix($0) } }
+        }
         return ConfigurationFolder.Content(
-            entries: store.merged().entries, model: translation.model, findings: findings + translation.findings)
+            entries: store.merged().entries, model: translation.model, findings: findings + more)
     }
 
     private static func add(

@@ -46,8 +46,10 @@ package struct MeshAnalysis {
         analysis.checkPolicies()
         analysis.checkShadows()
         var known: Set<String> = []
-        // One finding for one field: what the reader of the object says comes first.
-        return (content.findings + analysis.findings)
+        // One finding for one field: what the reader of the object says comes first, but for references to nothing, which
+        // stand here with their place and their effect.
+        let others = content.findings.filter { other in !analysis.findings.contains { $0.repeats(other) } }
+        return (others + analysis.findings)
             .filter { finding in
                 let what = finding.field.isEmpty ? finding.text : finding.field
                 return known.insert("\(finding.file):\(finding.line) \(finding.object) \(what)").inserted
@@ -62,5 +64,16 @@ package struct MeshAnalysis {
     /// The objects of some kinds, as they are written.
     func objects(_ kinds: ObjectKind...) -> [Field] {
         entries.filter { kinds.contains($0.object.key.kind) }.compactMap { Field($0) }
+    }
+}
+
+extension Finding {
+    /// Whether both say of one place that something is not there.
+    fileprivate func repeats(_ other: Finding) -> Bool {
+        guard file == other.file, object == other.object, text.contains("there is no "),
+            other.text.contains("there is no ")
+        else { return false }
+        return other.field.isEmpty || field == other.field || field.hasPrefix(other.field + ".")
+            || field.hasPrefix(other.field + "[") || other.field.hasPrefix(field + ".")
     }
 }
