@@ -96,6 +96,21 @@ public struct UniqueArray<Element: BitwiseCopyable>: ~Copyable {
         room = wanted
     }
 
+    /// Gives back the memory behind the elements; for what will not grow again soon.
+    package mutating func trim() {
+        guard capacity > count else { return }
+        guard let old = unsafe base, count > 0 else {
+            releaseMemory()
+            return
+        }
+        let smaller = UnsafeMutablePointer<Element>.allocate(capacity: count)
+        // Safety: both regions hold `count` elements, and the new one is another allocation.
+        unsafe smaller.initialize(from: old, count: count)
+        unsafe old.deallocate()
+        unsafe base = smaller
+        room = count
+    }
+
     /// Adds an element.
     @inlinable
     package mutating func append(_ element: Element) {

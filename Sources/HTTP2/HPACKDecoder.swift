@@ -25,6 +25,9 @@ struct HPACKDecoder: ~Copyable {
     /// Size of the dynamic table now.
     var tableSize: Int { table.size }
 
+    /// Gives back what the entries do not need; they stay, since only the peer can have them forgotten.
+    mutating func trimMemory() { table.trim() }
+
     /// Our SETTINGS_HEADER_TABLE_SIZE has been acknowledged.
     mutating func apply(limit newValue: Int) {
         limit = newValue

@@ -166,8 +166,11 @@ struct HPACKDynamicTable: ~Copyable {
             return
         }
         guard bytes.count + length > max(bytes.capacity, Self.smallCapacity) else { return }
+        if Int(ring[slot(oldest)].offset) >= bytes.count / 2 { compact() }
+    }
+
+    private mutating func compact() {
         let start = ring[slot(oldest)].offset
-        guard Int(start) >= bytes.count / 2 else { return }
         bytes.removeFirst(Int(start))
         var number = oldest
         for _ in 0..<count {
@@ -183,9 +186,24 @@ struct HPACKDynamicTable: ~Copyable {
         ring.releaseMemory()
     }
 
-    private mutating func growRing() {
+    /// Gives back the memory that no entry needs; for connections that are idle.
+    mutating func trim() {
+        guard count > 0 else {
+            releaseMemory()
+            return
+        }
+        compact()
+        bytes.trim()
+        var capacity = 8
+        while capacity < count { capacity *= 2 }
+        resizeRing(capacity)
+    }
+
+    private mutating func growRing() { resizeRing(max(8, ring.count * 2)) }
+
+    /// Makes another ring for all entries.
+    private mutating func resizeRing(_ capacity: Int) {
         var larger = UniqueArray<Entry>()
-        let capacity = max(8, ring.count * 2)
         larger.reserve(capacity)
         let filler = Entry(offset: 0, nameLength: 0, valueLength: 0, hash: 0, previousField: 0, previousName: 0)
         for _ in 0..<capacity { larger.append(filler) }

@@ -19,8 +19,8 @@ struct HPACKEncoder: ~Copyable {
         if wanted < 4_096 { smallestDue = wanted }
     }
 
-    /// Memory of the dynamic table.
-    var memoryBytes: Int { table.memoryBytes }
+    /// Memory of the dynamic table and of what finds fields in it.
+    var memoryBytes: Int { table.memoryBytes + search.memoryBytes }
 
     /// Size of the dynamic table now.
     var tableSize: Int { table.size }

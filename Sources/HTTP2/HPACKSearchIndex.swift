@@ -17,6 +17,9 @@ struct HPACKSearchIndex: ~Copyable {
 
     init() {}
 
+    /// Memory of the buckets.
+    var memoryBytes: Int { heads.capacity * MemoryLayout<UInt32>.stride }
+
     /// A hash of length and of up to 24 octets from start, middle and end; what it does not tell apart, comparison does.
     ///
     /// The first multiplier is one of those for which the names of `HPACKStaticTable` differ in the seven highest bits.

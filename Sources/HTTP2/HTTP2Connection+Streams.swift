@@ -13,6 +13,11 @@ extension HTTP2Connection {
         return max(0, limit - activeLocal)
     }
 
+    /// Whether the server takes extended CONNECT (RFC 8441 §3): only then may a client send `:protocol`.
+    ///
+    /// False until its SETTINGS have arrived; never becomes false again.
+    package var acceptsExtendedConnect: Bool { role == .client && peer.isConnectProtocolEnabled }
+
     /// Opens a stream (client only); `beginHeaders` for it must follow before the next is opened (RFC 9113 §5.1.1).
     ///
     /// - Parameter context: the caller's value, see `context(of:)`.
@@ -158,6 +163,7 @@ extension HTTP2Connection {
         fields.releaseMemory()
         output.releaseMemory()
         encoder.releaseMemory()
+        decoder.trimMemory()
     }
 
     /// A stream error that we found (RFC 9113 §5.4.2): RST_STREAM, and the event that says so.

@@ -28,6 +28,9 @@ struct UniqueArrayTests {
         #expect(array.capacity > 0)
         array.removeAll()
         #expect(array.isEmpty && array.capacity > 0)
+        array.append(5)
+        array.trim()
+        #expect(array.capacity == 1 && array[0] == 5)
         array.releaseMemory()
         #expect(array.capacity == 0)
     }

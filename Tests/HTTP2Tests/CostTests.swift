@@ -139,6 +139,55 @@ struct CostTests {
         #expect(MemoryLayout<HTTP2Event>.size <= 40)
     }
 
+    @Test("An idle stream costs less than 300 bytes, with its share of every table of the connection")
+    func idleStreams() {
+        var configuration = HTTP2Configuration()
+        configuration.maxLocalStreams = 1_000
+        configuration.maxConcurrentStreams = 1_000
+        var pair = Pair(configuration)
+        // The first one brings what the connection keeps anyway: HPACK tables and buffers.
+        var opened = 0
+        for round in 0..<8 {
+            if pair.open(round) != nil { opened += 1 }
+            pair.exchange()
+        }
+        let (client, server) = (pair.client.memoryBytes, pair.server.memoryBytes)
+        for round in 8..<1_000 {
+            if pair.open(round) != nil { opened += 1 }
+            pair.exchange()
+        }
+        #expect(opened == 1_000)
+        let perStream = (pair.client.memoryBytes - client) / 992
+        let perStreamOfServer = (pair.server.memoryBytes - server) / 992
+        #expect(perStream < 300 && perStreamOfServer < 300, "\(perStream), \(perStreamOfServer)")
+    }
+
+    @Test("An idle connection whose peer has filled the HPACK table keeps the entries and nothing beside")
+    func idleWithFullTable() throws {
+        let server = try Endpoint.connected(.server)
+        let encoder = Endpoint(.client)
+        _ = encoder.drain()
+        _ = try encoder.receive(Wire.frame(.settings) + Wire.settingsAck)
+        _ = encoder.drain()
+        for round in 0..<100 {
+            let value = "k8s.cluster.name=Kubernetes,k8s.namespace.name=default,k8s.pod.name=pod-\(round)"
+            let stream = try #require(encoder.request(method: "CONNECT", fields: [("baggage", value)]))
+            let events = try server.receive(encoder.drain())
+            server.core.reset(try #require(events.first?.stream), .cancel)
+            encoder.core.reset(stream, .cancel)
+            _ = try server.receive(encoder.drain())
+            _ = server.drain()
+        }
+        #expect(server.tableSize > 3_900)
+        _ = try server.tick(after: 11)
+        let memory = server.core.memoryBytes
+        #expect(memory < 6_144, "\(memory)")
+        let stream = try #require(encoder.request(method: "CONNECT", fields: [("baggage", "after")]))
+        _ = try server.receive(encoder.drain())
+        #expect(server.lastFields == [":method: CONNECT", ":authority: a.example", "baggage: after"])
+        encoder.core.reset(stream, .cancel)
+    }
+
     @Test("An idle connection that has carried many streams is under 4 KiB")
     func idleMemory() throws {
         var pair = Pair()

@@ -125,6 +125,9 @@ final class Endpoint {
         core.endHeaders(isEndStream: isEndStream)
     }
 
+    func open() -> StreamHandle? { core.openStream(context: 0) }
+    var acceptsExtendedConnect: Bool { core.acceptsExtendedConnect }
+    var tableSize: Int { core.decoder.tableSize }
     func sendable(_ stream: StreamHandle) -> Int { core.sendableBytes(stream) }
     func nextSendable() -> StreamHandle? { core.nextSendableStream() }
     func isLive(_ stream: StreamHandle) -> Bool { core.isLive(stream) }
