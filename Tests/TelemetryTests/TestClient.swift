@@ -7,9 +7,11 @@ import Foundation
 /// A blocking TCP client on loopback.
 final class TestClient {
     let fd: CInt
+    /// Whether the server took the connection: one that has just given its port away refuses some.
+    let isConnected: Bool
 
     init(_ address: SocketAddress) {
-        fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var name = sockaddr_in()
         name.sin_family = sa_family_t(AF_INET)
         name.sin_port = address.port.bigEndian
@@ -19,7 +21,8 @@ final class TestClient {
                 unsafe connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        precondition(result == 0)
+        self.fd = fd
+        isConnected = result == 0
         var limit = timeval(tv_sec: 10, tv_usec: 0)
         unsafe setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
@@ -52,10 +55,10 @@ final class TestClient {
         }
     }
 
-    /// Sends a request and returns the whole answer.
+    /// Sends a request and returns the whole answer; nil when there is none.
     static func ask(_ address: SocketAddress, _ request: String) -> String? {
         let client = TestClient(address)
-        client.send(request)
+        guard client.isConnected, client.send(request) else { return nil }
         return client.receiveAll()
     }
 

@@ -8,7 +8,7 @@ extension ObjectDecoder {
         "addresses", "allowedListeners", "backendTLS", "defaultScope", "infrastructure", "tls",
     ]
 
-    /// Reads a Gateway; of one that is no waypoint only the class.
+    /// Reads a Gateway of any class: one that is bound to the tunnel is a waypoint whatever its class.
     mutating func gateway(_ node: YAMLNode) -> GatewayObject {
         var gateway = GatewayObject()
         field("spec", of: node) { decoder, spec in
@@ -16,7 +16,6 @@ extension ObjectDecoder {
                 gateway.className = decoder.string(value) ?? ""
             }
         }
-        guard gateway.isWaypoint else { return gateway }
         fields(node) { decoder, key, value in
             switch key {
             case "apiVersion", "kind", "metadata": break
@@ -29,7 +28,7 @@ extension ObjectDecoder {
             }
             return true
         }
-        if gateway.hbonePort == nil {
+        if gateway.isWaypoint, gateway.hbonePort == nil {
             report(.warning, at: node, "the waypoint has no listener with protocol HBONE; it is not used")
         }
         return gateway
@@ -94,7 +93,7 @@ extension ObjectDecoder {
             gateway.addresses.append(.ip(address))
         } else if node["type"]?.string ?? "IPAddress" == "Hostname" {
             gateway.addresses.append(.hostname(value))
-        } else {
+        } else if gateway.isWaypoint {
             report(.error, at: node, "is neither an IP address nor of type Hostname")
         }
     }

@@ -3,7 +3,7 @@
 
 package import Bytes
 
-/// What a Gateway says, as far as the mesh wants to know: only those of a waypoint class say anything.
+/// What a Gateway says, as far as the mesh wants to know.
 package struct GatewayObject: Equatable, Sendable {
     /// Which namespaces its HBONE listener admits (`allowedRoutes.namespaces`).
     package enum AllowedNamespaces: Equatable, Sendable {
