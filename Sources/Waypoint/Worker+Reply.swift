@@ -85,13 +85,14 @@ extension Worker {
     private func write(_ exchange: inout Exchange, _ downstream: inout Downstream) {
         defer { markDirty(&downstream.pipe, .downstream(exchange.downstream)) }
         let isHead = heads.withElement(exchange.heads) { $0.request.method == .head } == true
-        let count = preparedContent.count
+        let content = preparedContent
+        let count = content.count
         if let stream = exchange.clientStream {
             let isEmpty = isHead || count == 0
             downstream.pipe.http2?.write(response, stream, isEndStream: isEmpty)
             if !isEmpty {
                 // Shorter than any window; what does not fit into the peer's is not worth waiting for.
-                _ = downstream.pipe.sendData(stream, preparedContent.span, isEnd: true, &text, &blocks)
+                _ = downstream.pipe.sendData(stream, content.span, isEnd: true, &text, &blocks)
             }
             exchange.flags.insert(.responseSent)
             if !exchange.flags.contains(.requestEnded) { exchange.flags.insert(.requestEnded) }
@@ -101,7 +102,7 @@ extension Worker {
         text.clear()
         do throws(HTTP1Error) {
             try downstream.http1?.write(response, length: .exactly(count), protocolName: Span(), into: &text)
-            if !isHead, count > 0 { _ = try downstream.http1?.appendContent(preparedContent.span, into: &text) }
+            if !isHead, count > 0 { _ = try downstream.http1?.appendContent(content.span, into: &text) }
             let disposition = try downstream.http1?.finish(into: &text)
             exchange.flags.insert(.responseSent)
             if !downstream.pipe.write(message: &text, &blocks) { steps.append(.closeDownstream(exchange.downstream)) }
