@@ -15,6 +15,20 @@ let strict: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
 ]
 
+/// `make test-thread` sets it to have ThreadSanitizer's checks in every module but TLS.
+///
+/// TLS the compiler (6.3.1) turns into code that its own verifier rejects; a TLS session belongs to one thread, and what
+/// is shared there is behind a `Lock`.
+let threadSanitizer = Context.environment["AMBIT_TSAN"] == "1"
+
+func settings(_ module: String = "") -> [SwiftSetting] {
+    let settings = strict + (module == "Waypoint" ? unchecked : [])
+    guard threadSanitizer else { return settings }
+    return settings + [.define("AMBIT_TSAN")] + (module == "TLS" ? [] : [.unsafeFlags(["-sanitize=thread"])])
+}
+
+let testLinker: [LinkerSetting] = threadSanitizer ? [.unsafeFlags(["-sanitize=thread"])] : []
+
 /// Release executables hold the parts of Swift's run time that they use: they need no toolchain where they run, and less
 /// memory (docs/performance.md).
 let release: [LinkerSetting] = [
@@ -87,7 +101,7 @@ let package = Package(
         + modules.map { module in
             .target(
                 name: module.name, dependencies: module.dependencies.map { .init(stringLiteral: $0) },
-                swiftSettings: strict + (module.name == "Waypoint" ? unchecked : []))
+                swiftSettings: settings(module.name))
         }
         + modules.map { module in
             .testTarget(
@@ -97,30 +111,31 @@ let package = Package(
                         .init(stringLiteral: $0)
                     },
                 exclude: module.name == "Manifest" ? ["Fixtures"] : [],
-                swiftSettings: strict)
+                swiftSettings: settings(), linkerSettings: testLinker)
         } + [
             .testTarget(
                 name: "FuzzTests",
                 dependencies: [
                     "Bytes", "HTTP1", "HTTP2", "Manifest", "Identity", "GRPC", "Certificates", "CertificateService",
                 ], path: "Tests/Fuzz",
-                exclude: ["Driver", "Corpus", "FailCases", "run"], swiftSettings: strict),
+                exclude: ["Driver", "Corpus", "FailCases", "run"], swiftSettings: settings(),
+                linkerSettings: testLinker),
             .executableTarget(
                 name: "ambit-tunnel",
                 dependencies: [
                     "Bytes", "Console", "Identity", "LinuxIO", "Mesh", "Telemetry", "TLS", "Manifest", "Certificates",
                     "CertificateService", "Redirection", "Tunnel",
                 ],
-                swiftSettings: strict, linkerSettings: release),
+                swiftSettings: settings(), linkerSettings: release + testLinker),
             .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
             .executableTarget(
                 name: "ambit-waypoint",
                 dependencies: [
                     "Bytes", "Console", "Identity", "LinuxIO", "Manifest", "Operator", "Telemetry", "Waypoint",
                 ],
-                swiftSettings: strict, linkerSettings: release),
+                swiftSettings: settings(), linkerSettings: release + testLinker),
             .testTarget(
                 name: "TunnelCommandTests", dependencies: ["ambit-tunnel", "Bytes", "Telemetry", "Tunnel"],
-                swiftSettings: strict),
+                swiftSettings: settings(), linkerSettings: testLinker),
         ]
 )

@@ -5,7 +5,7 @@
 ///
 /// ## Concurrency model
 /// It is noncopyable and the only owner of its memory; no pointer to it leaves a call. Whoever holds the value holds the
-/// bytes, so handing it to another thread (through a `Mutex`, for instance) hands over everything.
+/// bytes, so handing it to another thread (through a `Lock`, for instance) hands over everything.
 extension ByteBuffer: @unchecked Sendable {}
 
 /// Numbers, addresses and times as text, written without a `String` in between: what log lines and metrics are made of.

@@ -40,8 +40,8 @@ package final class StaticTokens: TokenReviewer, PodPlacement {
     }
 
     private let path: String
-    private let tables = Mutex(Tables())
-    private let watched: Mutex<Watched>
+    private let tables = Lock(Tables())
+    private let watched: Lock<Watched>
     private let clock: @Sendable () -> UnixTime
     private let report: @Sendable (StaticTokensError?) -> Void
 
@@ -56,7 +56,7 @@ package final class StaticTokens: TokenReviewer, PodPlacement {
         self.path = path
         self.clock = clock
         self.report = report
-        watched = Mutex(Watched(status: Self.status(of: path), nextLook: clock().advanced(bySeconds: 1)))
+        watched = Lock(Watched(status: Self.status(of: path), nextLook: clock().advanced(bySeconds: 1)))
         try reload()
     }
 

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Bytes
 internal import CLinux
 internal import Glibc
 internal import Synchronization
@@ -16,7 +17,7 @@ package final class Mailbox<Message: Sendable>: Sendable {
         var isClosed = false
     }
 
-    private let box = Mutex(Box())
+    private let box = Lock(Box())
     private let event: OwnedDescriptor
 
     /// Opens the eventfd.

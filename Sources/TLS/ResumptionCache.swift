@@ -49,7 +49,7 @@ final class ResumptionCache: Sendable {
         var nextOrder: UInt64 = 0
     }
 
-    private let table = Mutex(Table())
+    private let table = Lock(Table())
 
     /// Keeps a ticket in place of an older one.
     func put(_ ticket: Ticket, for key: Key) {

@@ -17,11 +17,11 @@ final class ConnectionReport: Sendable {
         var missing: Int
     }
 
-    private let state: Mutex<State>
+    private let state: Lock<State>
     private let done: WakeSignal
 
     init(workers: Int) throws(SystemError) {
-        state = Mutex(State(missing: workers))
+        state = Lock(State(missing: workers))
         done = try WakeSignal()
     }
 

@@ -23,7 +23,7 @@ final class ControlState: Sendable {
         var pending: [String: String] = [:]
     }
 
-    private let content: Mutex<Content>
+    private let content: Lock<Content>
     private let mailboxes: [Mailbox<WorkerMessage>]
     let configuration: TunnelConfiguration
     let readiness = Readiness(pending: ["start"])
@@ -34,7 +34,7 @@ final class ControlState: Sendable {
     ) {
         self.configuration = configuration
         self.mailboxes = mailboxes
-        content = Mutex(Content(snapshot: snapshot, findings: findings))
+        content = Lock(Content(snapshot: snapshot, findings: findings))
     }
 
     var snapshot: MeshSnapshot { content.withLock { $0.snapshot } }

@@ -34,7 +34,7 @@ final class Pod: Sendable {
     let loads: [PodLoad]
     private let rate = Atomic<UInt64>(0)
     private let buffered = Atomic<Int>(0)
-    private let contexts = Mutex<CertificateContexts?>(nil)
+    private let contexts = Lock<CertificateContexts?>(nil)
 
     init(
         uid: String, name: String, identity: SPIFFEID, network: consuming NetworkNamespace, isRedirected: Bool,

@@ -19,13 +19,13 @@ final class ControlState: Sendable {
         var certificate: CertificateRow?
     }
 
-    private let content: Mutex<Content>
+    private let content: Lock<Content>
     let configuration: WaypointConfiguration
     let readiness = Readiness(pending: ["start"])
 
     init(_ configuration: WaypointConfiguration, _ routes: Routes) {
         self.configuration = configuration
-        content = Mutex(Content(routes: routes))
+        content = Lock(Content(routes: routes))
     }
 
     var routes: Routes { content.withLock { $0.routes } }

@@ -37,7 +37,7 @@ struct TokenTests {
 
     private func review(_ tokens: StaticTokens, _ text: String) -> String {
         guard let token = BearerToken(token: Array(text.utf8).span) else { return "no token" }
-        let outcome = Mutex("no answer")
+        let outcome = Lock("no answer")
         tokens.review(token, audiences: ["istio-ca"]) { result in
             outcome.withLock {
                 switch result {
@@ -139,8 +139,8 @@ struct TokenTests {
 
 /// A clock that a test moves.
 private final class ClockBox: Sendable {
-    private let current: Mutex<UnixTime>
-    init(_ time: UnixTime) { current = Mutex(time) }
+    private let current: Lock<UnixTime>
+    init(_ time: UnixTime) { current = Lock(time) }
     var time: UnixTime { current.withLock { $0 } }
     func advance(_ seconds: Int64) { current.withLock { $0 = $0.advanced(bySeconds: seconds) } }
 }

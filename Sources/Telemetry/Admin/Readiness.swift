@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Bytes
 internal import Synchronization
 
 /// What the process still waits for before it can serve.
@@ -8,11 +9,11 @@ internal import Synchronization
 /// ## Concurrency model
 /// A mutex guards the list; any thread may change it or ask.
 package final class Readiness: Sendable {
-    private let pending: Mutex<[String]>
+    private let pending: Lock<[String]>
 
     /// Waits for `tasks`, such as `configuration` and `pods`.
     package init(pending tasks: [String]) {
-        pending = Mutex(tasks)
+        pending = Lock(tasks)
     }
 
     /// A task is done.

@@ -15,7 +15,7 @@ internal import Synchronization
 /// comes and when the queue becomes half full, not per line. A full queue drops the line and counts it: a producer waits
 /// for nobody.
 package final class LogLane: Sendable {
-    private let lines: Mutex<LogLines>
+    private let lines: Lock<LogLines>
     private let wake: WakeSignal
     /// The levels, which can be asked before something costly is prepared for the log.
     package let levels: LogLevels
@@ -23,7 +23,7 @@ package final class LogLane: Sendable {
     init(levels: LogLevels, wake: WakeSignal, capacity: Int, format: LogFormat) {
         self.levels = levels
         self.wake = wake
-        lines = Mutex(LogLines(capacity: capacity, format: format))
+        lines = Lock(LogLines(capacity: capacity, format: format))
     }
 
     /// Logs an event of a connection, if the level of scope `access` lets it.

@@ -41,7 +41,7 @@ package final class LogWriter: Sendable {
     private let counters: Counters
     private let wake: WakeSignal
     private let flushed: WakeSignal
-    private let lanes = Mutex<[LogLane]>([])
+    private let lanes = Lock<[LogLane]>([])
     private let flushesAsked = Atomic<UInt64>(0)
     private let flushesDone = Atomic<UInt64>(0)
     /// The flush with which the thread ends.

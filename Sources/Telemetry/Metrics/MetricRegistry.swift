@@ -30,7 +30,7 @@ package final class MetricRegistry: Sendable {
         var sources: [@Sendable (inout Exposition, MonotonicTime) -> Void] = []
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
     /// Length of the last text, so that the next one need not grow by copying.
     private let lastSize = Atomic<Int>(0)
 

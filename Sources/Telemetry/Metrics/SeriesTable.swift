@@ -66,7 +66,7 @@ package final class SeriesTable<Labels: SeriesLabels, Cell: SeriesCell>: Sendabl
         var cursor = 0
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
     /// Changes whenever cells were dropped, so that caches know when to look.
     private let dropped = Atomic<UInt64>(0)
     private let lifetime: Nanoseconds
