@@ -25,6 +25,13 @@ package final class CertificateKeeper {
         package internal(set) var failures = 0
         /// When to ask for the next one.
         var due: UnixTime
+
+        /// Whether to ask for the next one: its time has come, or the clock was put back to before the present one's life.
+        func isDue(_ now: UnixTime) -> Bool {
+            if due <= now { return true }
+            guard let leaf = issued?.svid.leaf, due < .distantFuture else { return false }
+            return failures == 0 && now < leaf.notBefore
+        }
     }
 
     /// What happened.
@@ -153,7 +160,7 @@ package final class CertificateKeeper {
         case .directory(let directory): follow(directory, now, unixTime)
         case .service(let client): takeAnswers(client, unixTime)
         }
-        for (identity, entry) in entries where entry.due <= unixTime {
+        for (identity, entry) in entries where entry.isDue(unixTime) {
             switch source {
             case .directory(let directory): mint(identity, directory, now: unixTime)
             case .service(let client):

@@ -120,6 +120,19 @@ package enum Socket {
         setOption(fd, level: SOL_SOCKET, SO_KEEPALIVE, 1)
         setOption(fd, level: CInt(IPPROTO_TCP), TCP_KEEPIDLE, keepaliveSeconds)
         setOption(fd, level: CInt(IPPROTO_TCP), TCP_KEEPINTVL, keepaliveSeconds)
-        setOption(fd, level: CInt(IPPROTO_TCP), TCP_KEEPCNT, 9)
+        setOption(fd, level: CInt(IPPROTO_TCP), TCP_KEEPCNT, keepaliveProbes)
     }
+
+    /// Has the kernel give up when sent bytes are not acknowledged for as long as keepalive would wait (TCP_USER_TIMEOUT).
+    ///
+    /// No keepalive probe is sent while bytes wait, and retransmission goes on for a quarter of an hour. It is for sockets
+    /// whose peer always reads: one that stops reading for that time is given up too (tcp(7)).
+    package static func boundUnacknowledged(_ fd: CInt, keepaliveSeconds: CInt) {
+        guard keepaliveSeconds > 0 else { return }
+        let time = CInt(clamping: Int(keepaliveSeconds) * Int(1 + keepaliveProbes) * 1000)
+        setOption(fd, level: CInt(IPPROTO_TCP), TCP_USER_TIMEOUT, time)
+    }
+
+    /// Probes without an answer after which a connection is over; ztunnel's default.
+    private static let keepaliveProbes: CInt = 9
 }

@@ -36,6 +36,8 @@ final class ConnectionDetails {
     var service: ServiceParty?
     /// Endpoints that were tried and could not be reached.
     var tried = TriedWorkloads()
+    /// Whether its CONNECT has been sent a second time, the first connection having turned out to be dead.
+    var isAskedAgain = false
     /// The workload whose load this connection counts towards, by index of snapshot `generation`.
     var loadedWorkload: WorkloadIndex?
     var generation: UInt64

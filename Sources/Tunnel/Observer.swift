@@ -159,7 +159,13 @@ final class Observer {
     /// A handshake did not come to its end; on the client side its relays log for themselves.
     func handshakeFailed(_ pod: Pod, _ peer: SocketAddress, _ error: HBONEError, isServer: Bool) {
         guard isServer else { return }
-        metrics.refused(.destination, ConnectionEnd.connectionFailed(error).reason ?? .handshakeFailed)
+        let reason: RefusalReason? =
+            switch error {
+            // The peer went away in the middle of it.
+            case .closedByPeer, .socket: .handshakeFailed
+            case .tls, .http2, .timedOut, .outOfBuffers, .closedLocally: ConnectionEnd.connectionFailed(error).reason
+            }
+        metrics.refused(.destination, reason ?? .handshakeFailed)
         var record = AccessRecord(
             .failed, .destination, source: peer, destination: SocketAddress(ip: IPAddress(v4: 0), port: 15008))
         record.error = "\(error) (pod \(pod.name))"

@@ -92,6 +92,51 @@ final class PodRegistry {
         observer.pods(active: members.count, pending: pending.count)
     }
 
+    /// Leaves pods whose path names another namespace than the one they were joined in: a pod was made anew under its name.
+    ///
+    /// A path that names nothing says nothing: a pod that runs must not lose its rules because its file was removed.
+    ///
+    /// - Returns: whether there was one, which `reconcile` then joins.
+    func leaveReplaced(now: MonotonicTime) -> Bool {
+        var isAny = false
+        for (uid, member) in members {
+            guard let path = member.enrollment.networkNamespacePath else { continue }
+            do throws(NetworkNamespaceError) {
+                guard try NetworkNamespace(path: path).identity != member.pod.network.identity else { continue }
+            } catch {
+                continue
+            }
+            leave(uid, member, drain: Nanoseconds(0), now: now)
+            isAny = true
+        }
+        return isAny
+    }
+
+    /// Takes away the rules that a tunnel which was killed has left in pods of this node that are in the mesh no more.
+    ///
+    /// Nobody listens there, so their connections would go nowhere. Called once, at the start.
+    func freeForgotten(_ snapshot: MeshSnapshot) {
+        for index in snapshot.workloads(onNode: configuration.nodeName) {
+            guard let enrollment = snapshot.enrollment(of: index), !enrollment.isEnrolled,
+                let path = enrollment.networkNamespacePath
+            else { continue }
+            do throws(NetworkNamespaceError) {
+                let network = try NetworkNamespace(path: path)
+                if !own.isSame(as: network) { free(network, snapshot.description(of: index), enrollment) }
+            } catch {
+                // Where there is no namespace there are no rules.
+            }
+        }
+    }
+
+    private func free(_ network: borrowing NetworkNamespace, _ name: String, _ enrollment: Enrollment) {
+        do throws(RedirectionError) {
+            try redirection.remove(RedirectionPlan(options(enrollment)), in: network)
+        } catch {
+            observer.podFailed(name, "\(JoinError.redirection(error))")
+        }
+    }
+
     /// Opens the local ports of the forwards, once and before anything is served.
     func startForwards() throws(JoinError) {
         guard configuration.isForwarding else { return }
@@ -280,7 +325,8 @@ final class PodRegistry {
 
     private func removeRedirection(_ member: Member) {
         // A pod that has joined again meanwhile keeps its rules.
-        guard let plan = member.plan, members[member.pod.uid] == nil else { return }
+        let successor = members[member.pod.uid]?.pod.network.identity
+        guard let plan = member.plan, successor != member.pod.network.identity else { return }
         do throws(RedirectionError) {
             try redirection.remove(plan, in: member.pod.network)
         } catch {

@@ -31,6 +31,10 @@ package final class TunnelProcess {
     private var generation: UInt64 = 1
     /// When to give back the memory that a start or a change has needed; nil when that is done.
     private var tidyTime: MonotonicTime?
+    /// When to look at what changes without a word: the wall clock, and the namespaces behind the pods' paths.
+    private var lookTime = MonotonicTime(nanoseconds: 0)
+    /// How long a step of the clock, a suspension, or a pod made anew under its old name may go unnoticed.
+    private static let lookInterval = Nanoseconds.seconds(10)
 
     /// Prepares everything and binds every port before anything is served.
     ///
@@ -55,6 +59,7 @@ package final class TunnelProcess {
     /// - Returns: the exit code, 0 after an orderly end.
     package func run() -> Int32 {
         publish(state.snapshot)
+        registry.freeForgotten(state.snapshot)
         state.readiness.done("start")
         observer.log.log(.info, .main, "tunnel is ready") {
             $0.field("node", configuration.nodeName)
@@ -71,6 +76,7 @@ package final class TunnelProcess {
             case .time: break
             }
             if source.folder.deadline <= MonotonicClock.now() { reload() }
+            look()
             keepCertificates()
             settle()
             tidy()
@@ -90,19 +96,31 @@ package final class TunnelProcess {
         return outcome.readable.first == true ? .configuration : .time
     }
 
-    /// How long the loop may sleep: until a certificate is due, a second while something waits to be tried again, for
-    /// ever when there is nothing to do.
+    /// How long the loop may sleep: until a certificate is due, a second while something waits to be tried again, until
+    /// the next look when there is nothing to do.
     private func pauseMilliseconds() -> CInt {
         let now = MonotonicClock.now()
         var pause = certificates.pause(now: now, unixTime: .now()) ?? .seconds(1 << 20)
         if registry.isUnsettled { pause = min(pause, .seconds(1)) }
         if let tidyTime { pause = min(pause, max(Nanoseconds(0), tidyTime - now)) }
+        pause = min(pause, max(Nanoseconds(0), lookTime - now))
         let untilFolder = max(Nanoseconds(0), source.folder.deadline - now)
         return CInt(clamping: min(pause, untilFolder).milliseconds + 1)
     }
 
+    /// Joins pods anew whose path names another namespace by now; that the loop comes by suffices for certificates.
+    private func look() {
+        let now = MonotonicClock.now()
+        guard lookTime <= now else { return }
+        lookTime = now + Self.lookInterval
+        guard registry.leaveReplaced(now: now) else { return }
+        registry.reconcile(with: state.snapshot, now: now)
+        state.update(certificates: certificates.current, pending: registry.pending)
+    }
+
     /// Reads the folder again; what cannot be read keeps its last good version.
     private func reload() {
+        lookTime = MonotonicClock.now()
         guard let loaded = source.folder.load() else { return }
         observer.configurationChanged(loaded.findings, new: loaded.newFindings)
         state.update(findings: loaded.findings)

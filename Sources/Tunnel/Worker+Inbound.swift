@@ -23,6 +23,7 @@ extension Worker {
             return refuse(socket, .destination, pod: pod, peer: peer, target: nil, .refused(.handshakeLimit))
         }
         let number = socket.rawValue
+        Socket.boundUnacknowledged(number, keepaliveSeconds: configuration.keepaliveSeconds)
         let inserted: TunnelConnection.Key?
         do {
             let localIP = try Socket.localAddress(number).ip

@@ -74,6 +74,7 @@ extension Worker {
         do throws(HBONEError) {
             let socket = try connect(options, for: details.pod)
             number = socket.rawValue
+            Socket.boundUnacknowledged(number, keepaliveSeconds: configuration.keepaliveSeconds)
             var connection = TunnelConnection(
                 hbone: try makeClient(socket, contexts.client, next.poolKey), pod: details.pod,
                 peerAddress: next.poolKey.destination, poolKey: next.poolKey,
@@ -198,6 +199,7 @@ extension Worker {
         connection.hbone.close(&scratch)
         for context in connection.hbone.http2.contexts {
             let relay = Relay.Key(context: context)
+            if askAgain(relay, wasEstablished: wasEstablished, after: error) { continue }
             var isOver = true
             relays.withElement(relay) { relay in
                 relay.markStreamClosed()
@@ -208,5 +210,39 @@ extension Worker {
             if isOver { finishRelay(relay, .connectionFailed(error)) }
         }
         for relay in connection.waiting { retry(relay, after: error) }
+    }
+
+    /// Sends a CONNECT once more, over another connection, when the one it was sent over turns out to be dead.
+    ///
+    /// The peer has restarted, or its address belongs to another pod by now. Nothing was promised yet, no byte has moved.
+    private func askAgain(_ key: Relay.Key, wasEstablished: Bool, after error: HBONEError) -> Bool {
+        switch error {
+        case .socket, .closedByPeer: guard wasEstablished else { return false }
+        case .tls, .http2, .timedOut, .outOfBuffers, .closedLocally: return false
+        }
+        var isAsked = false
+        relays.withElement(key) { relay in
+            guard relay.phase == .awaitingResponse, !relay.details.isAskedAgain else { return }
+            isAsked = true
+            relay.details.isAskedAgain = true
+            relay.phase = .waitingForConnection
+            relay.connection = nil
+            relay.stream = nil
+            self.observer.metrics.pool.streams.add(-1)
+            relay.clock.phaseEnd = self.now + self.configuration.connectTimeout + self.configuration.handshakeTimeout
+            self.armTimer(relay)
+        }
+        if isAsked { deferred.append(.connectRelay(key)) }
+        return isAsked
+    }
+
+    /// Sends no new stream over a connection whose peer has not answered a CONNECT in time: it may have vanished.
+    func distrust(_ key: TunnelConnection.Key?) {
+        guard let key else { return }
+        withConnection(key) { (connection: inout TunnelConnection) throws(HBONEError) in
+            guard let poolKey = connection.poolKey else { return }
+            self.forget(poolKey, key)
+            connection.isDraining = true
+        }
     }
 }

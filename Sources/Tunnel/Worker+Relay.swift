@@ -100,12 +100,15 @@ extension Worker {
     /// Acts on a relay's timer: its phase is over, it was silent for too long, or a line is due.
     func relayTimer(_ key: Relay.Key) {
         var end: ConnectionEnd?
+        var silent: TunnelConnection.Key?
         relays.withElement(key) { relay in
             switch relay.clock.take(self.configuration, now: self.now) {
             case .phaseEnded:
                 switch relay.phase {
                 case .waitingForConnection: end = .timedOut(.handshake)
-                case .awaitingResponse: end = .timedOut(.response)
+                case .awaitingResponse:
+                    end = .timedOut(.response)
+                    silent = relay.connection
                 case .connecting, .established: end = .timedOut(.connect)
                 }
             case .silent(let afterHalfClose): end = .timedOut(afterHalfClose ? .halfClose : .idle)
@@ -117,6 +120,7 @@ extension Worker {
             case .nothing: self.armTimer(relay)
             }
         }
+        distrust(silent)
         if let end { finishRelay(key, end) }
     }
 

@@ -94,7 +94,7 @@ class World:
         """A second tunnel for a node, in a namespace of its own, as a DaemonSet's update starts it; not yet running."""
         node.pod_count += 1
         number = node.pod_count
-        netns, _ = self._attach(f"{node.name}-next", node.netns, f"pod{number}",
+        netns, _ = self._attach(f"{node.name}-next{number}", node.netns, f"pod{number}",
                                 lambda family: wires.pod_address(family, node.index, number), node.addresses)
         tunnel = Tunnel(node, self.folder, self.ca_directory, self.directory, netns)
         self.extra_tunnels.append(tunnel)
