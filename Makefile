@@ -41,7 +41,8 @@ define install
 	fi
 endef
 
-.PHONY: help deps deps-build deps-grpc deps-interop deps-bench build build-debug test test-unit test-e2e test-rotation demo interop \
+.PHONY: help deps deps-build deps-grpc deps-prometheus deps-interop deps-bench build build-debug test test-unit test-thread test-address test-e2e \
+        test-rotation soak demo interop \
         simulation conformance conformance-server fuzz bench bench-quick bench-http2 bench-idle \
         fmt lint gates check clean
 
@@ -78,10 +79,31 @@ test: test-unit simulation conformance test-e2e ## all tests
 test-unit: build-debug ## unit tests, with 256 seeds of the simulation
 	swift test --skip-build
 
-test-e2e: deps deps-grpc build ## real tunnels in real network namespaces (root)
+# The Debian package, unpacked and not installed: no service is started.
+PROMETHEUS ?= $(CURDIR)/.build/prometheus/usr/bin/prometheus
+export PROMETHEUS
+
+deps-prometheus: deps
+	@[[ -x $(PROMETHEUS) ]] || { echo "deps: prometheus from apt into .build/prometheus"; \
+	  rm -rf .build/prometheus; mkdir -p .build/prometheus; cd .build/prometheus; \
+	  apt-get -qq update; apt-get -qq -o APT::Sandbox::User=root download prometheus; dpkg -x prometheus_*.deb .; }
+
+# In folders of their own: a module built with a sanitizer does not link with one built without.
+test-thread: deps-build ## unit tests under ThreadSanitizer; ONLY=regex picks
+	AMBIT_TSAN=1 swift build --build-tests --scratch-path .build/thread
+	AMBIT_TSAN=1 swift test --skip-build --scratch-path .build/thread $(if $(ONLY),--filter "$(ONLY)")
+
+test-address: deps-build ## unit tests under AddressSanitizer; ONLY=regex picks
+	swift build --build-tests --sanitize=address --scratch-path .build/address
+	swift test --skip-build --sanitize=address --scratch-path .build/address $(if $(ONLY),--filter "$(ONLY)")
+
+test-e2e: deps deps-grpc deps-prometheus build ## real tunnels in real network namespaces (root)
 	$(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/EndToEnd $(E2E) || { \
 	  echo 'test-e2e: once more, only what failed'; \
 	  $(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/EndToEnd --last-failed --last-failed-no-failures none $(E2E); }
+
+soak: deps build ## mixed traffic and misfortunes for MINUTES (10), with a ledger at the end (root); SEED repeats
+	$(PYTHON) -B Tests/Soak/soak.py $(or $(MINUTES),10)
 
 demo: deps build ## a mesh on this machine, step by step (root); KEEP=1 stays up, IP=6 runs over IPv6
 	@$(PYTHON) -B Tests/Demo/demo.py
