@@ -169,7 +169,8 @@ lint: ## formatting and the rules that grep can hold
 	swift format lint --strict --recursive --configuration .swift-format $(SWIFT_SOURCES)
 	@.ci/gates
 
-check: deps lint build-debug test ## what CI runs: lint, warnings as errors, import direction, all tests
+check: deps lint build-debug test ## what CI runs: lint, warnings as errors, import direction, all tests, two minutes of soak
+	$(MAKE) soak MINUTES=2
 
 clean: ## remove everything that was built
 	rm -rf .build .venv
