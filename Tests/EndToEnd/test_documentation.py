@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from mesh import waypoint
 from mesh.command import run
 from mesh.manifests import authorization_policy
 from mesh.serving import exchange
@@ -52,7 +53,9 @@ def test_every_option_of_run_is_documented_and_none_that_does_not_exist():
 
 def test_every_option_that_the_page_mentions_exists_in_some_command():
     commands = ["run", "check", "forward", "workloads", "services", "policies", "certificates", "connections", "log"]
-    known = set(re.findall(r"--[a-z][a-z-]+", "".join(run(binary(), name, "--help").stdout for name in commands)))
+    help_texts = [run(binary(), name, "--help").stdout for name in commands]
+    help_texts += [run(waypoint.binary(), name, "--help").stdout for name in ("apply", "delete", "run", "analyze", "list")]
+    known = set(re.findall(r"--[a-z][a-z-]+", "".join(help_texts)))
     assert set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)", TEXT)) - known == set()
 
 
