@@ -138,7 +138,7 @@ package final class TunnelProcess {
     }
 
     private func publish(_ snapshot: MeshSnapshot) {
-        tidyTime = MonotonicClock.now() + .seconds(1)
+        tidyTime = MonotonicClock.now() + .milliseconds(250)
         state.update(snapshot)
         for mailbox in mailboxes { mailbox.post(.snapshot(snapshot)) }
         registry.reconcile(with: snapshot, now: MonotonicClock.now())
