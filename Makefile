@@ -28,6 +28,7 @@ ENVOY := .build/envoy/bin/envoy
 AMBIT_TUNNEL ?= $(CURDIR)/.build/release/ambit-tunnel
 export AMBIT_TUNNEL
 export BENCH_BIN_AMBIT_TUNNEL := $(AMBIT_TUNNEL)
+export BENCH_BIN_AMBIT_WAYPOINT := $(CURDIR)/.build/release/ambit-waypoint
 
 # Installs what is missing of $(1), and says so; silent when nothing is.
 define install

@@ -17,7 +17,7 @@ from pathlib import Path
 from .certs import spiffe
 from .procs import BenchError, Process
 
-KINDS = ("tunnel", "waypoint", "hbone-waypoint")
+KINDS = ("tunnel", "relay", "waypoint", "hbone-waypoint")
 
 # What every contender may use.  The runs happen in a network namespace of their
 # own, so fixed ports do no harm.
@@ -73,6 +73,7 @@ class Contender:
         self.default = head.getboolean("default", fallback=True)
         self.once = head.getboolean("once", fallback=False)
         self.routing = head.get("checks", "") != "no-routing"
+        self.tests = head.get("tests", "").split()
         self.files = head.get("files", "").split()
         self.probe = head.get("probe", "")
         self.version_command = head.get("version", "")

@@ -134,6 +134,17 @@ class Process:
             total += max(own / TICK, exact / 1e9) + children / TICK
         return total
 
+    def thread_seconds(self):
+        """{thread: CPU time so far} of the threads there are."""
+        found = {}
+        for pid in self.pids():
+            try:
+                for task in Path(f"/proc/{pid}/task").iterdir():
+                    found[task.name] = int((task / "schedstat").read_text().split()[0]) / 1e9
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        return found
+
     def memory_kib(self):
         """Rss, Pss and Anonymous of the whole session, in KiB."""
         total = {"rss": 0, "pss": 0, "anon": 0}

@@ -28,6 +28,7 @@ METRICS = [
     ("bulk1r.cpu_gb", "  CPU-s per GB", 3, "lower"),
     ("bulk8.gb_s", "iperf3, 8 streams, GB/s", 3, "higher"),
     ("bulk8.cpu_gb", "  CPU-s per GB", 3, "lower"),
+    ("bulk8.busiest", "  share of the busiest thread of a side", 2, "lower"),
     ("bulk8.loaded_rss", "  RSS, MiB", 1, "lower"),
     ("bulk8.loaded_pss", "  PSS, MiB", 1, "lower"),
     ("bulk8r.gb_s", "iperf3, 8 streams, reverse, GB/s", 3, "higher"),
@@ -46,6 +47,7 @@ METRICS = [
 
 KIND_TITLES = {
     "tunnel": "L4 tunnel: TCP -> mTLS -> TCP, client and server side together",
+    "relay": "TCP relay, not in the mesh: TCP -> TCP",
     "waypoint": "L7 router: plain HTTP/1.1, header match, 90/10 split",
     "hbone-waypoint": "Whole path: client tunnel -> HBONE waypoint -> server tunnel",
 }

@@ -2,12 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * floor: the least a user-space tunnel must do, to know how far a real one is
- * from the limit of this machine.  No HTTP/2, no event loop, one process per
- * connection, big buffers, one system call for up to 256 KiB.
+ * from the limit of this machine.  No HTTP/2, no limits, no flow control.  Bulk:
+ * one process per connection, big buffers, one system call for up to 256 KiB.
+ * Small requests: all connections as streams of one TLS connection, six octets
+ * in front of each piece; whatever is ready at once leaves in one write.
  *
  *   floor plain  PORT TARGET-PORT                 relays TCP to TCP
  *   floor client PORT TARGET-PORT CERT KEY CA     TCP in, mutual TLS 1.3 out
  *   floor server PORT TARGET-PORT CERT KEY CA     mutual TLS 1.3 in, TCP out
+ *   floor mux-client PORT TARGET-PORT CERT KEY CA
+ *   floor mux-server PORT TARGET-PORT CERT KEY CA
  *
  * Builds with: cc -O2 -o floor floor.c -lssl -lcrypto
  */
@@ -18,11 +22,14 @@
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { CHUNK = 256 << 10 };
@@ -73,29 +80,52 @@ static void open_tls(SSL *ssl, int net, int plain, const char *data, int n) {
     }
 }
 
+static SSL *secured(SSL_CTX *ctx, int net, int is_client) {
+    SSL *ssl = SSL_new(ctx);
+    SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    BIO_set_mem_eof_return(SSL_get_rbio(ssl), -1);
+    if (is_client) SSL_set_connect_state(ssl);
+    else SSL_set_accept_state(ssl);
+    while (!SSL_is_init_finished(ssl)) {
+        int r = SSL_do_handshake(ssl);
+        flush_tls(ssl, net);
+        if (r == 1) break;
+        if (SSL_get_error(ssl, r) != SSL_ERROR_WANT_READ) die("handshake");
+        ssize_t n = recv(net, buf, CHUNK, 0);
+        if (n <= 0) die("recv");
+        BIO_write(SSL_get_rbio(ssl), buf, (int)n);
+    }
+    return ssl;
+}
+
+static void no_delay(int fd) {
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
+static int connected(int port) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in a = local(port);
+    if (connect(fd, (struct sockaddr *)&a, sizeof a) < 0) die("connect");
+    no_delay(fd);
+    return fd;
+}
+
+static int listening(int port) {
+    int s = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    struct sockaddr_in a = local(port);
+    if (bind(s, (struct sockaddr *)&a, sizeof a) < 0 || listen(s, 1024) < 0) die("listen");
+    return s;
+}
+
 static void relay(int in, int target, SSL_CTX *ctx, int is_client) {
-    int out = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-    struct sockaddr_in a = local(target);
-    if (connect(out, (struct sockaddr *)&a, sizeof a) < 0) die("connect");
-    setsockopt(in, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    setsockopt(out, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    int out = connected(target);
+    no_delay(in);
     int plain = is_client ? in : out, net = is_client ? out : in;
     SSL *ssl = NULL;
     if (ctx) {
-        ssl = SSL_new(ctx);
-        SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
-        BIO_set_mem_eof_return(SSL_get_rbio(ssl), -1);
-        if (is_client) SSL_set_connect_state(ssl);
-        else SSL_set_accept_state(ssl);
-        while (!SSL_is_init_finished(ssl)) {
-            int r = SSL_do_handshake(ssl);
-            flush_tls(ssl, net);
-            if (r == 1) break;
-            if (SSL_get_error(ssl, r) != SSL_ERROR_WANT_READ) die("handshake");
-            ssize_t n = recv(net, buf, CHUNK, 0);
-            if (n <= 0) die("recv");
-            BIO_write(SSL_get_rbio(ssl), buf, (int)n);
-        }
+        ssl = secured(ctx, net, is_client);
         open_tls(ssl, net, plain, NULL, 0); /* data may have come with the handshake */
     }
     struct pollfd p[2] = {{.fd = plain, .events = POLLIN}, {.fd = net, .events = POLLIN}};
@@ -120,9 +150,101 @@ static void relay(int in, int target, SSL_CTX *ctx, int is_client) {
     }
 }
 
+/* A piece of a stream: who it belongs to and how long it is; length 0 ends the stream. */
+enum { HEAD = 6, PIECE = 16384 - HEAD, STREAMS = 1 << 16, BATCH = 16 };
+static int sockets[STREAMS];
+
+static void put_head(char *p, uint32_t stream, size_t length) {
+    uint16_t n = (uint16_t)length;
+    memcpy(p, &stream, 4);
+    memcpy(p + 4, &n, 2);
+}
+
+static void watch(int poll_fd, int fd, uint64_t what) {
+    struct epoll_event e = {.events = EPOLLIN, .data.u64 = what};
+    if (epoll_ctl(poll_fd, EPOLL_CTL_ADD, fd, &e) < 0) die("epoll_ctl");
+}
+
+static void end_stream(uint32_t stream) {
+    if (sockets[stream]) close(sockets[stream]);
+    sockets[stream] = 0;
+}
+
+/* Passes on what has come for the streams; `have` octets stay for the next time. */
+static size_t deliver(int poll_fd, int target, int is_client, char *p, size_t n) {
+    size_t at = 0;
+    while (n - at >= HEAD) {
+        uint32_t stream;
+        uint16_t length;
+        memcpy(&stream, p + at, 4);
+        memcpy(&length, p + at + 4, 2);
+        if (n - at < HEAD + (size_t)length) break;
+        if (length == 0) {
+            end_stream(stream);
+        } else {
+            if (!sockets[stream] && !is_client) watch(poll_fd, sockets[stream] = connected(target), stream);
+            if (sockets[stream]) send_all(sockets[stream], p + at + HEAD, length);
+        }
+        at += HEAD + length;
+    }
+    memmove(p, p + at, n - at);
+    return n - at;
+}
+
+static void multiplex(int listener, int target, SSL_CTX *ctx, int is_client) {
+    int poll_fd = epoll_create1(0);
+    int net = is_client ? connected(target) : accept(listener, NULL, NULL);
+    uint32_t next = 0;
+    size_t have = 0, got;
+    no_delay(net);
+    SSL *ssl = secured(ctx, net, is_client);
+    watch(poll_fd, net, STREAMS);
+    if (is_client) watch(poll_fd, listener, STREAMS + 1);
+    struct epoll_event events[512];
+    for (;;) {
+        int ready = epoll_wait(poll_fd, events, 512, -1);
+        size_t out = 0;
+        for (int i = 0; i < ready; i++) {
+            uint64_t what = events[i].data.u64;
+            if (what == STREAMS) {
+                ssize_t n = recv(net, buf, CHUNK, 0);
+                if (n <= 0) exit(0);
+                BIO_write(SSL_get_rbio(ssl), buf, (int)n);
+                while (have + 16384 <= sizeof buf2 && SSL_read_ex(ssl, buf2 + have, sizeof buf2 - have, &got))
+                    have = deliver(poll_fd, target, is_client, buf2, have + got);
+            } else if (what == STREAMS + 1) {
+                int fd = accept(listener, NULL, NULL);
+                if (fd < 0) continue;
+                no_delay(fd);
+                next = (next + 1) % STREAMS;
+                watch(poll_fd, sockets[next] = fd, next);
+            } else if (sockets[what]) {
+                ssize_t n = recv(sockets[what], buf + out + HEAD, PIECE, 0);
+                put_head(buf + out, (uint32_t)what, n > 0 ? (size_t)n : 0);
+                if (n <= 0) end_stream((uint32_t)what);
+                out += HEAD + (n > 0 ? (size_t)n : 0);
+            }
+            /* The buffer is shared with what comes in, and has room for so many pieces. */
+            int full = out > (BATCH - 1) * (HEAD + PIECE), last = i + 1 == ready;
+            if (out && (full || last || events[i + 1].data.u64 == STREAMS)) {
+                if (!SSL_write_ex(ssl, buf, out, &got)) die("SSL_write");
+                out = 0;
+            }
+        }
+        flush_tls(ssl, net);
+    }
+}
+
+/* Children are waited for, so that their CPU time counts as this process's. */
+static void reap(int signal) {
+    (void)signal;
+    while (waitpid(-1, NULL, WNOHANG) > 0) continue;
+}
+
 int main(int argc, char **argv) {
     int is_plain = argc == 4 && strcmp(argv[1], "plain") == 0;
-    int is_client = argc > 1 && strcmp(argv[1], "client") == 0;
+    int is_mux = argc > 1 && strncmp(argv[1], "mux-", 4) == 0;
+    int is_client = argc > 1 && strcmp(argv[1] + (is_mux ? 4 : 0), "client") == 0;
     if (!is_plain && argc != 7) {
         fprintf(stderr, "floor: bad arguments, see the head of floor.c\n");
         return 2;
@@ -138,11 +260,10 @@ int main(int argc, char **argv) {
             die("TLS set-up");
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     }
-    int s = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-    setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    struct sockaddr_in a = local(atoi(argv[2]));
-    if (bind(s, (struct sockaddr *)&a, sizeof a) < 0 || listen(s, 64) < 0) die("listen");
-    signal(SIGCHLD, SIG_IGN);
+    int s = listening(atoi(argv[2]));
+    if (is_mux) multiplex(s, atoi(argv[3]), ctx, is_client);
+    struct sigaction ended = {.sa_handler = reap, .sa_flags = SA_RESTART};
+    sigaction(SIGCHLD, &ended, NULL);
     for (;;) {
         int c = accept(s, NULL, NULL);
         if (c < 0) continue;
