@@ -110,7 +110,7 @@ let package = Package(
                     + (["HTTP", "HTTP1", "HTTP2"].contains(module.name) ? ["AllocationCounter"] : [])).map {
                         .init(stringLiteral: $0)
                     },
-                exclude: module.name == "Manifest" ? ["Fixtures"] : [],
+                exclude: ["Manifest", "RegularExpressions"].contains(module.name) ? ["Fixtures"] : [],
                 swiftSettings: settings(), linkerSettings: testLinker)
         } + [
             .testTarget(

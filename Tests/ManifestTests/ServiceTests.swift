@@ -34,7 +34,7 @@ struct ServiceTests {
         #expect(web.vips.map(\.description) == ["10.96.0.1/32", "fd00:96::1/128"])
         #expect(
             web.ports == [
-                ServicePort(name: "http", servicePort: 80, targetPort: 8080),
+                ServicePort(name: "http", servicePort: 80, targetPort: 8080, applicationProtocol: .http),
                 ServicePort(name: "admin", servicePort: 81, targetPort: nil),
                 ServicePort(name: "same", servicePort: 82, targetPort: 82),
             ])
@@ -158,7 +158,9 @@ struct ServiceTests {
         #expect(outcome.findings == [])
         #expect(outcome.model.services.map(\.hostname) == ["db.example.com", "db2.example.com", "any.example"])
         let database = try #require(outcome.service("db"))
-        #expect(database.ports == [ServicePort(name: "tcp", servicePort: 5432, targetPort: 6432)])
+        #expect(
+            database.ports == [ServicePort(name: "tcp", servicePort: 5432, targetPort: 6432, applicationProtocol: .tcp)]
+        )
         #expect(database.vips.map(\.description) == ["240.0.0.1/32", "240.1.0.0/16"])
         #expect(database.visibility == .namespace && !database.isCanonical)
         #expect(database.subjectAltNames == ["spiffe://cluster.local/ns/data/sa/db"])

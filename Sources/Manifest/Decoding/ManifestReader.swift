@@ -108,8 +108,10 @@ package struct ManifestReader: Sendable {
         case .peerAuthentication: body = .peerAuthentication(decoder.peerAuthentication(node, key, metadata))
         case .serviceEntry: body = .serviceEntry(decoder.serviceEntry(node, metadata))
         case .workloadEntry: body = .workloadEntry(decoder.workloadEntry(node))
-        case .gatewayClass, .httpRoute, .grpcRoute, .tcpRoute, .tlsRoute, .referenceGrant, .backendTLSPolicy,
-            .requestAuthentication, .virtualService, .destinationRule, .telemetry, .trafficSplit, .serviceProfile:
+        case .httpRoute, .grpcRoute, .tcpRoute, .tlsRoute, .virtualService, .destinationRule, .trafficSplit,
+            .serviceProfile:
+            body = keepsWaypointObjects ? Self.routeBody(node, kind, &decoder) : .metadataOnly
+        case .gatewayClass, .referenceGrant, .backendTLSPolicy, .requestAuthentication, .telemetry:
             body = .metadataOnly
         }
         guard decoder.errorCount == 0 || kind.failsClosed else {
@@ -120,5 +122,19 @@ package struct ManifestReader: Sendable {
             ManifestObject(
                 key: key, line: node.position.line, metadata: metadata, body: body,
                 source: keepsWaypointObjects && kind != .pod && kind != .endpointSlice ? node : nil))
+    }
+
+    /// Reads what only waypoints read of routes.
+    private static func routeBody(
+        _ node: YAMLNode, _ kind: ObjectKind, _ decoder: inout ObjectDecoder
+    ) -> ManifestObject.Body {
+        switch kind {
+        case .httpRoute, .grpcRoute, .tcpRoute, .tlsRoute: .route(decoder.gatewayRoute(node, kind))
+        case .virtualService: .route(decoder.virtualService(node))
+        case .destinationRule: .destinationRule(decoder.destinationRule(node))
+        case .trafficSplit: .trafficSplit(decoder.trafficSplit(node))
+        case .serviceProfile: .serviceProfile(decoder.serviceProfile(node))
+        default: .metadataOnly
+        }
     }
 }

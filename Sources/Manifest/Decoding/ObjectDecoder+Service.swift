@@ -97,6 +97,7 @@ extension ObjectDecoder {
         var target: (number: UInt16?, name: String)?
         var name = ""
         var isTCP = true
+        var application: ApplicationProtocol?
         let errorsBefore = errorCount
         fields(node) { decoder, key, value in
             switch key {
@@ -104,7 +105,8 @@ extension ObjectDecoder {
             case "port": number = decoder.port(value)
             case "protocol": isTCP = decoder.word(value, ["TCP": true, "UDP": false, "SCTP": false]) ?? true
             case "targetPort": target = decoder.targetPort(value)
-            case "appProtocol", "nodePort": break
+            case "appProtocol": application = decoder.string(value).flatMap { ApplicationProtocol(appProtocol: $0) }
+            case "nodePort": break
             default: return false
             }
             return true
@@ -116,7 +118,7 @@ extension ObjectDecoder {
         guard isTCP else { return nil }
         return ServiceObject.Port(
             name: name, port: number, targetPort: target?.name.isEmpty == false ? nil : target?.number ?? number,
-            targetPortName: target?.name ?? "")
+            targetPortName: target?.name ?? "", applicationProtocol: application)
     }
 
     /// A number, or the name of a container port; 0 and absent mean the service's own.

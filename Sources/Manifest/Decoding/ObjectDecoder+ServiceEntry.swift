@@ -126,13 +126,17 @@ extension ObjectDecoder {
         var name = ""
         var target: UInt16?
         var isTCP = true
+        var application: ApplicationProtocol?
         let errorsBefore = errorCount
         fields(node) { decoder, key, value in
             switch key {
             case "number": number = decoder.port(value)
             case "name": name = decoder.string(value) ?? ""
             case "targetPort": if value.integer != 0 { target = decoder.port(value) }
-            case "protocol": isTCP = decoder.string(value) != "UDP"
+            case "protocol":
+                let word = decoder.string(value) ?? ""
+                isTCP = word != "UDP"
+                application = ApplicationProtocol(appProtocol: word)
             default: return false
             }
             return true
@@ -141,6 +145,9 @@ extension ObjectDecoder {
             if errorCount == errorsBefore { report(.error, at: node, "the port has no number") }
             return nil
         }
-        return isTCP ? ServiceEntryObject.Port(name: name, number: number, targetPort: target) : nil
+        guard isTCP else { return nil }
+        return ServiceEntryObject.Port(
+            name: name, number: number, targetPort: target,
+            applicationProtocol: application ?? ApplicationProtocol(portName: name))
     }
 }

@@ -55,8 +55,10 @@ struct ObjectDecoder {
     }
 
     /// Notes a finding about the value that is being read.
-    mutating func report(_ severity: Finding.Severity, at node: YAMLNode, _ text: String) {
-        if severity == .error { errorCount += 1 }
+    ///
+    /// - Parameter counts: false for an error that makes a part of the object void, and not the object.
+    mutating func report(_ severity: Finding.Severity, at node: YAMLNode, _ text: String, counts: Bool = true) {
+        if severity == .error, counts { errorCount += 1 }
         guard findings.count <= Self.findingLimit else { return }
         let isLast = findings.count == Self.findingLimit
         findings.append(

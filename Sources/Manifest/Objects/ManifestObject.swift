@@ -17,6 +17,10 @@ package struct ManifestObject: Sendable {
         case peerAuthentication(PeerAuthentication)
         case serviceEntry(ServiceEntryObject)
         case workloadEntry(WorkloadEntryObject)
+        case route(RouteObject)
+        case destinationRule(DestinationRuleObject)
+        case trafficSplit(TrafficSplitObject)
+        case serviceProfile(ServiceProfileObject)
     }
 
     /// Its name.

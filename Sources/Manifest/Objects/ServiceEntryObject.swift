@@ -42,6 +42,8 @@ package struct ServiceEntryObject: Equatable, Sendable {
         package var number: UInt16
         /// The port on the endpoints; nil when it is the same.
         package var targetPort: UInt16?
+        /// What clients speak, by `protocol` or the name.
+        package var applicationProtocol = ApplicationProtocol.undeclared
     }
 
     /// The hosts it stands for.

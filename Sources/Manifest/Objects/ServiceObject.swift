@@ -16,6 +16,8 @@ package struct ServiceObject: Equatable, Sendable {
         package var targetPort: UInt16?
         /// `targetPort` as the name of a container port.
         package var targetPortName = ""
+        /// `appProtocol`; nil when it says nothing that we know.
+        package var applicationProtocol: ApplicationProtocol?
     }
 
     /// `spec.clusterIPs`, or `spec.clusterIP`; empty for a headless service.

@@ -87,7 +87,9 @@ extension MeshTranslator {
             var service = Service(name: key.name, namespace: key.namespace, hostname: host)
             service.vips = object.addresses
             service.ports = object.ports.map {
-                ServicePort(name: $0.name, servicePort: $0.number, targetPort: $0.targetPort ?? $0.number)
+                ServicePort(
+                    name: $0.name, servicePort: $0.number, targetPort: $0.targetPort ?? $0.number,
+                    applicationProtocol: $0.applicationProtocol)
             }
             service.subjectAltNames = object.subjectAltNames
             service.waypoint = binding(metadata.labels, namespace: key.namespace)

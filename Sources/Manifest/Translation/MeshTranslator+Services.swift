@@ -43,7 +43,9 @@ extension MeshTranslator {
             hostname: "\(key.name).\(key.namespace).svc.\(options.clusterDomain)")
         service.vips = object.clusterIPs.compactMap { CIDR($0, prefixLength: $0.isIPv4 ? 32 : 128) }
         service.ports = object.ports.map {
-            ServicePort(name: $0.name, servicePort: $0.port, targetPort: $0.targetPort)
+            ServicePort(
+                name: $0.name, servicePort: $0.port, targetPort: $0.targetPort,
+                applicationProtocol: $0.applicationProtocol ?? ApplicationProtocol(portName: $0.name))
         }
         service.waypoint = binding(metadata.labels, namespace: key.namespace)
         service.loadBalancing = object.loadBalancing

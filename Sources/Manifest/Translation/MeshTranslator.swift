@@ -59,6 +59,21 @@ struct MeshTranslator {
         translateServiceEntries()
         translateWaypoints()
         translatePolicies()
+        translateRoutes()
+    }
+
+    /// Makes bindings and destination policies of the objects that only waypoints read.
+    private mutating func translateRoutes() {
+        var routes = RouteTranslator(services: model.services, options: options)
+        routes.takeDestinationRules(entries(.destinationRule))
+        routes.bindGatewayRoutes { entries($0) }
+        routes.bindVirtualServices(entries(.virtualService))
+        routes.bindLinkerd(splits: entries(.trafficSplit), profiles: entries(.serviceProfile))
+        model.routes = routes.bindings.sorted { RouteTranslator.isBefore($0.key, $1.key) }.map(\.value)
+        model.destinationPolicies = routes.policies.values.sorted {
+            ($0.service.hostname, $0.service.namespace) < ($1.service.hostname, $1.service.namespace)
+        }
+        findings += routes.findings
     }
 
     private mutating func translateNamespaces() {
