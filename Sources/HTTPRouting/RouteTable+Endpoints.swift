@@ -96,6 +96,12 @@ extension RouteTable {
             guard let other = first else {
                 first = position
                 if tier.endpoints.count == 1 { break }
+                if tier.endpoints.count == 2 {
+                    // Drawing again would find the same one half of the time.
+                    let rest = 2 * Int(tier.endpoints.start) + 1 - position
+                    guard isUsable(rest, query, state), isWarm(rest, cluster, now, &random) else { break }
+                    return endpoints[better(position, rest, cluster, state, now)]
+                }
                 continue
             }
             return endpoints[better(other, position, cluster, state, now)]

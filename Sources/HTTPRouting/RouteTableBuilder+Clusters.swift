@@ -174,13 +174,17 @@ extension RouteTableBuilder {
     }
 
     /// Gives every endpoint points on a ring by its weight; where they lie depends on its address alone, so that all proxies agree.
+    ///
+    /// How many points a weight is worth changes only when the sum of the weights passes a power of two: otherwise an endpoint that comes or
+    /// goes moves its own keys only.
     private mutating func addRing(_ members: Range<Int>, size: Int) {
         let total = members.reduce(UInt64(0)) { $0 + UInt64(endpoints[$1].weight) }
         guard total > 0 else { return }
-        let size = min(max(size, members.count), Self.maximumRingSize)
+        let size = UInt64(min(max(size, members.count), Self.maximumRingSize))
+        let power = UInt64(1) << UInt64(63 - total.leadingZeroBitCount)
         var points: [RingPoint] = []
         for member in members {
-            let count = max(1, (UInt64(size) * UInt64(endpoints[member].weight) + total - 1) / total)
+            let count = max(1, (size * UInt64(endpoints[member].weight) + power - 1) / power)
             var hash = StableHash()
             for octet in endpoints[member].address.description.utf8 { hash.combine(octet) }
             for number in 0..<count {
