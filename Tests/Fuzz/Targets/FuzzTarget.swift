@@ -31,6 +31,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case revocationList = "crl"
     /// Bearer tokens and files of tokens.
     case token = "token"
+    /// Regular expressions, by table and by simulation.
+    case regularExpression = "regular-expression"
 
     /// Runs the code under test on one input.
     ///
@@ -51,6 +53,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         case .signingRequest: fuzzSigningRequest(input)
         case .revocationList: fuzzRevocationList(input)
         case .token: fuzzToken(input)
+        case .regularExpression: fuzzRegularExpression(input)
         }
     }
 }
