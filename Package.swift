@@ -107,9 +107,9 @@ let package = Package(
             .testTarget(
                 name: module.name + "Tests",
                 dependencies: ([module.name] + module.dependencies
-                    + (["HTTP", "HTTP1", "HTTP2"].contains(module.name) ? ["AllocationCounter"] : [])).map {
-                        .init(stringLiteral: $0)
-                    },
+                    + (["HTTP", "HTTP1", "HTTP2", "HTTPRouting"].contains(module.name)
+                        ? ["AllocationCounter"] : []))
+                    .map { .init(stringLiteral: $0) },
                 exclude: ["Manifest", "RegularExpressions"].contains(module.name) ? ["Fixtures"] : [],
                 swiftSettings: settings(), linkerSettings: testLinker)
         } + [

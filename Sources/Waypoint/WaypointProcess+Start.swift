@@ -30,6 +30,7 @@ extension WaypointProcess {
             options.translation = configuration.translation
             // Ahead of the tunnels, which wait for 100 ms: who sends traffic here should not know of a binding before we do.
             options.debouncer = ChangeDebouncer(quietTime: .milliseconds(20), longestDelay: .milliseconds(100))
+            options.reader.readsRoutes = true
             return ConfigurationSource(try FolderSource(directory: configuration.configDirectory, options: options))
         } catch {
             throw .configuration("--config \(configuration.configDirectory): \(error)")

@@ -17,6 +17,8 @@ package struct ManifestReader: Sendable {
 
     /// Whether objects that only waypoints read are kept as they are written.
     package var keepsWaypointObjects = false
+    /// Whether routes and destination policies are read, also where objects are not kept as they are written.
+    package var readsRoutes = false
     /// Limits of the text.
     package var limits = YAMLLimits()
     /// Lists in lists are opened down to here.
@@ -110,7 +112,7 @@ package struct ManifestReader: Sendable {
         case .workloadEntry: body = .workloadEntry(decoder.workloadEntry(node))
         case .httpRoute, .grpcRoute, .tcpRoute, .tlsRoute, .virtualService, .destinationRule, .trafficSplit,
             .serviceProfile:
-            body = keepsWaypointObjects ? Self.routeBody(node, kind, &decoder) : .metadataOnly
+            body = keepsWaypointObjects || readsRoutes ? Self.routeBody(node, kind, &decoder) : .metadataOnly
         case .gatewayClass, .referenceGrant, .backendTLSPolicy, .requestAuthentication, .telemetry:
             body = .metadataOnly
         }
