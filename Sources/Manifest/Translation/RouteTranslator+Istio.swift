@@ -85,8 +85,13 @@ extension RouteTranslator {
                 guard case .route(let route) = entry.object.body,
                     route.gateways.isEmpty || route.gateways.contains("mesh")
                 else { continue }
+                // Several hosts may be names of one service.
+                var own: Set<ServiceKey> = []
                 for (number, host) in route.hosts.enumerated() where host.contains("*") == isWildcard {
-                    for service in services(of: host, number, entry) where !isWildcard || !exact.contains(service.key) {
+                    for service in services(of: host, number, entry) {
+                        guard !isWildcard || !exact.contains(service.key), own.insert(service.key).inserted else {
+                            continue
+                        }
                         if !isWildcard { exact.insert(service.key) }
                         bind(route, entry, to: service, delegates)
                     }

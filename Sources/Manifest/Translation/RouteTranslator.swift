@@ -53,9 +53,14 @@ struct RouteTranslator {
 
     // MARK: - Finding services
 
-    /// The hostname that an Istio object means by `host`: one without dots is a Service of its namespace.
+    /// The hostname that an Istio object means by `host`: one without dots is a Service of its namespace, one with dots what DNS
+    /// would find in a cluster (`reviews.shop`, `reviews.shop.svc`; Istio takes these for hosts that do not exist).
     func fullHost(_ host: String, namespace: String) -> String {
-        host.contains(".") ? host : "\(host).\(namespace).svc.\(options.clusterDomain)"
+        let domain = "svc.\(options.clusterDomain)"
+        guard host.contains(".") else { return "\(host).\(namespace).\(domain)" }
+        if servicesByHost[host] != nil { return host }
+        let full = host.hasSuffix(".svc") ? "\(host).\(options.clusterDomain)" : "\(host).\(domain)"
+        return servicesByHost[full] != nil ? full : host
     }
 
     /// The service of a hostname: of several the one in `namespace`, else one of the platform, else the first that all may use.
@@ -64,6 +69,16 @@ struct RouteTranslator {
         if let own = candidates.first(where: { $0.namespace == namespace }) { return own }
         let visible = candidates.filter { $0.visibility == .mesh }
         return visible.first { $0.isCanonical } ?? visible.first
+    }
+
+    /// The service with the longest wildcard that `hostname` belongs to (a ServiceEntry of `*.example.com`).
+    private func wildcardService(of hostname: String, from namespace: String) -> Service? {
+        var rest = hostname[...]
+        while let dot = rest.firstIndex(of: ".") {
+            rest = rest[rest.index(after: dot)...]
+            if let found = service(hostname: "*.\(rest)", from: namespace) { return found }
+        }
+        return nil
     }
 
     func service(namespace: String, name: String) -> Service? {
@@ -86,7 +101,8 @@ struct RouteTranslator {
             found = service(namespace: other ?? namespace, name: text)
         case .hostname(let host):
             name = "host \(host)"
-            found = service(hostname: fullHost(host, namespace: namespace), from: namespace)
+            let full = fullHost(host, namespace: namespace)
+            found = service(hostname: full, from: namespace) ?? wildcardService(of: full, from: namespace)
         }
         guard let found else {
             guard knowsServices else { return .invalid }
@@ -105,7 +121,7 @@ struct RouteTranslator {
         if let subset = reference.subset, policies[found.key]?.subsets.contains(where: { $0.name == subset }) != true {
             note(
                 entry, line: reference.line, field: reference.field.replacingLast(with: "subset"),
-                "no DestinationRule names a subset \(printable(subset)) of \(printable(name)): "
+                "there is no subset \(printable(subset)) of \(printable(name)) in a DestinationRule: "
                     + "its share of the requests is answered 500")
             return .invalid
         }
@@ -167,7 +183,7 @@ struct RouteTranslator {
             let text =
                 result.isEmpty
                 ? "the rule has no backend: its requests are answered 500"
-                : "every weight is 0: requests are answered 500"
+                : "all weights are 0: requests are answered 500"
             note(entry, line: rule.line, field: rule.field, text)
         }
         return result

@@ -9,7 +9,11 @@ extension MeshAnalysis {
     mutating func checkShadows() {
         for binding in model.routes {
             guard let http = binding.http else { continue }
-            for (rule, by) in Self.shadows(in: http) { report(http.rules[rule].origin, by: http.rules[by].origin) }
+            for (rule, by) in Self.shadows(in: http) {
+                // A delegate of several rules shadows itself, which nobody can do anything about here.
+                guard http.rules[rule].origin != http.rules[by].origin else { continue }
+                report(http.rules[rule].origin, by: http.rules[by].origin)
+            }
         }
     }
 

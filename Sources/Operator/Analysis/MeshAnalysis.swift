@@ -68,10 +68,10 @@ package struct MeshAnalysis {
 }
 
 extension Finding {
-    /// Whether both say of one place that something is not there.
+    /// Whether both say of one place that something is not there, or that nothing has a weight.
     fileprivate func repeats(_ other: Finding) -> Bool {
-        guard file == other.file, object == other.object, text.contains("there is no "),
-            other.text.contains("there is no ")
+        guard file == other.file, object == other.object,
+            ["there is no ", "all weights are 0"].contains(where: { text.contains($0) && other.text.contains($0) })
         else { return false }
         return other.field.isEmpty || field == other.field || field.hasPrefix(other.field + ".")
             || field.hasPrefix(other.field + "[") || other.field.hasPrefix(field + ".")
