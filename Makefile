@@ -112,8 +112,8 @@ demo: deps build ## a mesh on this machine, step by step (root); KEEP=1 stays up
 test-rotation: deps-grpc build ## root rotation and certificates of 10 s under traffic for two minutes (root)
 	AMBIT_ROTATION_SECONDS=120 $(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/EndToEnd/test_identity.py -k rotation
 
-interop: deps-interop build .build/programs/conformance-client ## Envoy as our client and as our server (root)
-	ENVOY=$(CURDIR)/$(ENVOY) $(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/Interop $(E2E)
+interop: deps-interop deps-grpc build .build/programs/conformance-client ## Envoy and grpcio as our clients and servers (root)
+	ENVOY=$(CURDIR)/$(ENVOY) GRPC_PYTHON=$(CURDIR)/$(GRPC_PYTHON) $(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/Interop $(E2E)
 	ENVOY=$(CURDIR)/$(ENVOY) $(PYTHON) -B Tests/Conformance/run.py --only Envoy .build/programs/conformance-server
 
 SIMULATION := $(wildcard Tests/Simulation/*.swift) $(patsubst %,Tests/HTTP2Tests/%.swift,Simulation SimulatedSide Endpoint Wire)

@@ -84,8 +84,7 @@ extension Worker {
             fillResponse(pipe)
             var length = response.fields.contentLength
             if isEndStream, length == .unknown { length = .none }
-            forwardHead(exchange, length: length, isEnd: false)
-            if isEndStream { endResponse(exchange) }
+            forwardHead(exchange, length: length, isEnd: isEndStream)
         case .trailers:
             if let key = exchanges.withElement(exchange, { $0.heads }) {
                 heads.withElement(key) { Self.fillTrailers(&$0.responseTrailers, pipe) }

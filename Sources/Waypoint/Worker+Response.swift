@@ -31,6 +31,7 @@ extension Worker {
             exchange.tryDeadline = .distantFuture
             if isEnd { exchange.flags.insert(.responseEnded) }
             self.applyFilters(exchange)
+            if isEnd, exchange.flags.contains(.mirror) { exchange.flags.insert(.responseSent) }
             self.downstreams.withElement(exchange.downstream) { downstream in
                 self.writeHead(&exchange, &downstream, length: length, isEnd: isEnd)
             }
@@ -103,7 +104,13 @@ extension Worker {
             exchange.flags.remove([.requestEnded, .requestSent])
             if !downstream.held.isEmpty { steps.append(.readHeld(exchange.downstream)) }
         }
-        if isEnd { responseSent(&exchange, &downstream) }
+        guard isEnd else { return }
+        if downstream.mode == .raw {
+            downstream.pipe.flags.insert(.finishing)
+        } else {
+            finishHTTP1(&exchange, &downstream)
+        }
+        responseSent(&exchange, &downstream)
     }
 
     /// Passes a head of 1xx on, as far as the client takes it.
