@@ -23,11 +23,13 @@ extension HTTP2Connection {
             try receiveOnUnknownStream(frame.streamID, isCheap: frame.length < 1_024)
             return .again
         }
-        guard let event = try acceptData(frame, slot) else { return .again }
+        guard let event = try acceptData(frame, slot, isPadded: isPadded) else { return .again }
         return .event(event)
     }
 
-    private mutating func acceptData(_ frame: FrameHeader, _ slot: UInt32) throws(HTTP2Error) -> HTTP2Event? {
+    private mutating func acceptData(
+        _ frame: FrameHeader, _ slot: UInt32, isPadded: Bool
+    ) throws(HTTP2Error) -> HTTP2Event? {
         let index = Int(slot)
         guard streams[index].state != .idle else { throw .frameOnIdleStream }
         guard streams[index].canReceive else { return try resetLocally(slot, .frameAfterEndStream) }
@@ -37,20 +39,36 @@ extension HTTP2Connection {
         }
         streams[index].receiveWindow -= Int32(frame.length)
         parser.dataStream = StreamHandle(index: slot, id: frame.streamID)
+        return isPadded ? nil : try acceptContent(slot, frame.length)
+    }
+
+    /// Holds the content of a frame against content-length (RFC 9113 §8.1.1) as soon as its length is known, before any of it is
+    /// handed on: what a caller sees of a wrong frame must not hang on how the network has cut it.
+    private mutating func acceptContent(_ slot: UInt32, _ count: Int) throws(HTTP2Error) -> HTTP2Event? {
+        let index = Int(slot)
+        guard streams[index].contentRemaining >= 0 else { return nil }
+        let remaining = streams[index].contentRemaining - Int64(count)
+        let isEndStream = parser.frame.flags & FrameFlag.endStream != 0
+        guard remaining == 0 || (remaining > 0 && !isEndStream) else {
+            return try resetLocally(slot, .contentLengthMismatch)
+        }
+        streams[index].contentRemaining = remaining
         return nil
     }
 
     mutating func stepPadLength(_ input: Span<UInt8>, _ offset: inout Int) throws(HTTP2Error) -> Step {
         guard offset < input.count else { return .needsInput }
         let padding = Int(input[offset])
+        guard padding < parser.remaining else { throw .invalidPadding }
         offset += 1
-        parser.remaining -= 1
-        guard padding <= parser.remaining else { throw .invalidPadding }
         parser.padding = padding
-        parser.remaining -= padding
+        parser.remaining -= padding + 1
         creditUnseen(padding + 1)
         parser.phase = .data
-        return .again
+        guard let handle = parser.dataStream, isLive(handle),
+            let event = try acceptContent(handle.index, parser.remaining)
+        else { return .again }
+        return .event(event)
     }
 
     /// Octets of a DATA frame that the caller never sees are consumed at once.
@@ -90,15 +108,6 @@ extension HTTP2Connection {
         if count == 0, !isEndStream {
             try floods.countGlitch(now: now)
             return .again
-        }
-        if streams[index].contentRemaining >= 0 {
-            streams[index].contentRemaining -= Int64(count)
-            let remaining = streams[index].contentRemaining
-            if remaining < 0 || (isEndStream && remaining > 0) {
-                pendingCredit += Int32(count)
-                guard let event = try resetLocally(handle.index, .contentLengthMismatch) else { return .again }
-                return .event(event)
-            }
         }
         streams[index].unconsumed += Int32(count)
         if count > 0 { try floods.countData(parser.frame.length, now: now) }

@@ -232,6 +232,42 @@ struct MessageTests {
         #expect(sum == server.core.connectionTarget, "all octets are back in the connection's window")
     }
 
+    @Test(
+        "RFC 9113 §8.1.1: nothing of a DATA frame that breaks content-length is handed on, however it was cut",
+        arguments: [
+            Wire.hex("000006 00 00 00000001 68656c6c6f21"),  // six octets of five
+            Wire.hex("000003 00 01 00000001 68656c"),  // END_STREAM after three
+            Wire.hex("00000a 00 08 00000001 03 68656c6c6f21 000000"),  // six, and padding of three
+            Wire.hex("000005 00 09 00000001 01 68656c 00"),  // three, padding of one and END_STREAM
+        ], [Int.max, 1, 12])
+    func nothingOfAWrongFrame(frame: [UInt8], chunk: Int) throws {
+        let server = try Endpoint.connected(.server)
+        _ = try server.receive(Wire.headers(1, Self.get([("content-length", "5")])))
+        server.chunk = chunk
+        let events = try server.receive(frame)
+        guard case .reset(_, code: .protocolError, by: .local(.contentLengthMismatch))? = events.first,
+            events.count == 1
+        else {
+            Issue.record("\(events)")
+            return
+        }
+        #expect(server.core.violatedInvariant() == nil)
+        #expect(server.core.receiveWindow + server.core.pendingCredit == server.core.connectionTarget)
+    }
+
+    @Test(
+        "RFC 9113 §6.1: padding as long as the payload ends the connection before its octets count",
+        arguments: [Int.max, 1])
+    func paddingBeyondContentLength(chunk: Int) throws {
+        let client = try Endpoint.connected(.client)
+        _ = try #require(client.request())
+        _ = try client.receive(Wire.headers(1, [(":status", "200"), ("content-length", "1")]))
+        client.chunk = chunk
+        #expect(throws: HTTP2Error.invalidPadding) { try client.receive(Wire.hex("000002 00 08 00000001 68 69")) }
+        #expect(client.core.violatedInvariant() == nil)
+        #expect(client.frames().last == .goAway(0, .protocolError))
+    }
+
     @Test("RFC 9113 §8.1.1: content-length of a request without content, and trailers before its end, are mismatches")
     func contentLengthWithoutData() throws {
         let server = try Endpoint.connected(.server)
