@@ -80,6 +80,6 @@ final class TestSocket {
 
     private func wait(for events: CInt, _ purpose: String) throws {
         var entry = pollfd(fd: descriptor.rawValue, events: Int16(events), revents: 0)
-        guard unsafe poll(&entry, 1, 2000) == 1 else { throw TestFailure("\(purpose): nothing happened for 2 s") }
+        guard unsafe poll(&entry, 1, 30_000) == 1 else { throw TestFailure("\(purpose): nothing happened for 30 s") }
     }
 }
