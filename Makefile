@@ -44,7 +44,7 @@ endef
 
 .PHONY: help deps deps-build deps-grpc deps-prometheus deps-interop deps-bench build build-debug test test-unit test-thread test-address test-e2e \
         test-rotation soak demo interop \
-        simulation conformance conformance-server fuzz bench bench-quick bench-http2 bench-idle \
+        simulation cost conformance conformance-server fuzz bench bench-quick bench-http2 bench-idle \
         fmt lint gates check clean
 
 help: ## list the targets
@@ -75,7 +75,7 @@ build: deps-build ## release binaries in .build/release
 build-debug: deps-build ## everything, tests too, with the direction of imports checked
 	swift build --build-tests $(DIRECTION)
 
-test: test-unit simulation conformance test-e2e ## all tests
+test: test-unit simulation cost conformance test-e2e ## all tests
 
 test-unit: build-debug ## unit tests, with 256 seeds of the simulation
 	swift test --skip-build
@@ -119,10 +119,21 @@ interop: deps-interop deps-grpc build .build/programs/conformance-client ## Envo
 SIMULATION := $(wildcard Tests/Simulation/*.swift) $(patsubst %,Tests/HTTP2Tests/%.swift,Simulation SimulatedSide Endpoint Wire)
 
 .build/programs/simulation: $(wildcard Sources/Bytes/* Sources/HTTP2/*) $(SIMULATION) Tests/compile | deps-build
-	Tests/compile simulation Bytes HTTP2 -- $(SIMULATION)
+	Tests/compile simulation --testable Bytes HTTP2 -- $(SIMULATION)
 
 simulation: .build/programs/simulation ## two HTTP/2 cores over a hostile network, SEEDS (10000) from FIRST (0)
 	$< $(or $(SEEDS),10000) $(or $(FIRST),0)
+
+COST := $(wildcard Tests/Cost/*.swift) Tests/Benchmarks/HTTP2/ConnectionPair.swift
+COUNTERS := Tests/AllocationCounter/AllocationCounter.c Tests/Cost/Counters/ReferenceCounter.c
+
+.build/programs/cost: $(wildcard Sources/Bytes/* Sources/HTTP2/* Tests/Cost/Counters/*) $(COST) $(COUNTERS) Tests/compile | deps-build
+	mkdir -p .build/programs/counters
+	cd .build/programs/counters && clang -O2 -c -I $(CURDIR)/Tests/AllocationCounter/include $(addprefix $(CURDIR)/,$(COUNTERS))
+	Tests/compile cost Bytes HTTP2 -- -I Tests/Cost/Counters $(COST) .build/programs/counters/*.o
+
+cost: .build/programs/cost ## that the optimised HTTP/2 cores neither allocate nor count references per frame
+	$<
 
 .build/programs/conformance-server: $(wildcard Sources/Bytes/* Sources/LinuxIO/* Sources/HTTP1/* Sources/HTTP2/* Tests/Conformance/Server/*) \
 		Tests/compile | deps-build

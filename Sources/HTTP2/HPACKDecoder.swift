@@ -7,14 +7,15 @@ internal import Bytes
 ///
 /// Memory is bounded by the dynamic table and by `maxListSize`: fields beyond it are decoded for the sake of the table's
 /// state but not kept. Time is linear in the block: what an index refers to is not copied any more once over the limit.
-struct HPACKDecoder: ~Copyable {
+package struct HPACKDecoder: ~Copyable {
     private var table: HPACKDynamicTable
     /// The size our SETTINGS allow, in force once acknowledged.
     private(set) var limit: Int
     /// The peer must begin its next block with a size update (RFC 7541 §4.2).
     private var requiresSizeUpdate = false
 
-    init() {
+    /// A decoder whose dynamic table has the size that RFC 9113 §6.5.2 gives before SETTINGS.
+    package init() {
         table = HPACKDynamicTable(maxSize: 4_096)
         limit = 4_096
     }
@@ -38,7 +39,8 @@ struct HPACKDecoder: ~Copyable {
     ///
     /// - Parameter maxListSize: what is kept at most, counted as RFC 9113 §6.5.2 counts.
     /// - Returns: false when the list is larger than that; the table is right in that case too.
-    mutating func decode(
+    /// - Throws: what the block breaks; the table is of no use then, and the connection is over (RFC 9113 §4.3).
+    package mutating func decode(
         _ block: Span<UInt8>, into fields: inout HTTP2Fields, maxListSize: Int
     ) throws(HPACKError) -> Bool {
         var offset = 0

@@ -4,7 +4,7 @@
 internal import Bytes
 
 /// Encodes header blocks (RFC 7541 §6) into an `OutputBuffer`.
-struct HPACKEncoder: ~Copyable {
+package struct HPACKEncoder: ~Copyable {
     private var table: HPACKDynamicTable
     private var search = HPACKSearchIndex()
     /// What we want at most, whatever the peer allows.
@@ -13,7 +13,9 @@ struct HPACKEncoder: ~Copyable {
     private var smallestDue = -1
 
     /// Starts with the size that RFC 9113 §6.5.2 gives before SETTINGS.
-    init(wanted: Int) {
+    ///
+    /// - Parameter wanted: octets of the dynamic table at most, whatever the peer allows.
+    package init(wanted: Int) {
         self.wanted = wanted
         table = HPACKDynamicTable(maxSize: min(wanted, 4_096))
         if wanted < 4_096 { smallestDue = wanted }
@@ -43,8 +45,8 @@ struct HPACKEncoder: ~Copyable {
         search.releaseMemory()
     }
 
-    /// Begins a header block: announces size changes.
-    mutating func begin(into output: inout OutputBuffer) {
+    /// Begins a header block: announces size changes (RFC 7541 §4.2).
+    package mutating func begin(into output: inout OutputBuffer) {
         guard smallestDue >= 0 else { return }
         if smallestDue < table.maxSize { Self.integer(smallestDue, prefix: 5, flags: 0x20, into: &output) }
         Self.integer(table.maxSize, prefix: 5, flags: 0x20, into: &output)
@@ -59,7 +61,7 @@ struct HPACKEncoder: ~Copyable {
     /// Appends one field.
     ///
     /// - Parameter staticName: an index of the static table with the same name, or 0 when the caller has none at hand.
-    mutating func encode(
+    package mutating func encode(
         name: Span<UInt8>, value: Span<UInt8>, staticName: Int, indexing: FieldIndexing, into output: inout OutputBuffer
     ) {
         let nameHash = HPACKSearchIndex.hash(name)

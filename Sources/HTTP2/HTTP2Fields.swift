@@ -23,7 +23,8 @@ package struct HTTP2Fields: ~Copyable {
     /// Positions of pseudo-header fields by `PseudoField`; -1 when absent.
     var pseudo = InlineArray<6, Int32>(repeating: -1)
 
-    init() {}
+    /// An empty list without memory.
+    package init() {}
 
     /// Number of fields, pseudo-header fields included.
     package var count: Int { entries.count }
@@ -116,7 +117,7 @@ package struct HTTP2Fields: ~Copyable {
     }
 
     /// Empties the list, keeping a little memory.
-    mutating func reset() {
+    package mutating func reset() {
         bytes.removeAll()
         entries.removeAll()
         listSize = 0

@@ -1,15 +1,18 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Bytes
+package import Bytes
 
 /// Control frames on their way out: appended at the end, drained from the front, held in one array.
-struct OutputBuffer: ~Copyable {
+package struct OutputBuffer: ~Copyable {
     private(set) var bytes = UniqueArray<UInt8>()
     private var head = 0
 
     /// Capacity that an emptied buffer keeps until the connection is idle: HEADERS of some fifty streams.
     private static var busyCapacity: Int { 16_384 }
+
+    /// An empty buffer without memory.
+    package init() {}
 
     var count: Int { bytes.count - head }
     var isEmpty: Bool { bytes.count == head }
@@ -72,7 +75,7 @@ struct OutputBuffer: ~Copyable {
     /// Moves as much as fits into `buffer`.
     ///
     /// - Returns: the number of bytes moved.
-    mutating func drain(into buffer: inout ByteBuffer) -> Int {
+    package mutating func drain(into buffer: inout ByteBuffer) -> Int {
         let moved = buffer.appendPrefix(copying: bytes.slice(head, bytes.count - head))
         head += moved
         if head == bytes.count {

@@ -30,7 +30,7 @@ struct HostilePeerTests {
         #expect(server.frames().last?.payload.suffix(4) == Wire.bytes(HTTP2ErrorCode.enhanceYourCalm.rawValue)[...])
     }
 
-    @Test("Resets of tunnels that were answered are ordinary, however many")
+    @Test("CVE-2023-44487: resets of tunnels that were answered are ordinary, however many")
     func ordinaryResets() throws {
         let server = try Endpoint.connected(.server)
         for round in 0..<5_000 {
@@ -42,7 +42,7 @@ struct HostilePeerTests {
         }
     }
 
-    @Test("The reset budget comes back with time")
+    @Test("CVE-2023-44487: the reset budget comes back with time")
     func resetRefill() throws {
         let server = try Endpoint.connected(.server)
         var id: UInt32 = 1
@@ -116,7 +116,7 @@ struct HostilePeerTests {
         #expect(throws: HTTP2Error.frameTimedOut) { try server.tick(after: 5) }
     }
 
-    @Test("A control frame that comes octet by octet must be complete in time; DATA may take as long as it likes")
+    @Test("RFC 9113 §10.5: a control frame that comes octet by octet must be complete in time; DATA may take its time")
     func slowFrame() throws {
         let (server, _) = try StreamStateTests.tunnel()
         for octet in Wire.data(1, [1, 2, 3]) {
@@ -132,18 +132,21 @@ struct HostilePeerTests {
 
     static let useless: [(name: String, frames: [UInt8])] = [
         ("CVE-2019-9512: PING", Wire.frame(.ping, payload: [UInt8](repeating: 0, count: 8))),
-        ("PING answers that nobody asked for", Wire.frame(.ping, flags: 1, payload: [UInt8](repeating: 0, count: 8))),
+        (
+            "RFC 9113 §6.7: PING answers that nobody asked for",
+            Wire.frame(.ping, flags: 1, payload: [UInt8](repeating: 0, count: 8))
+        ),
         ("CVE-2019-9513: PRIORITY", Wire.frame(.priority, id: 1, payload: [0, 0, 0, 0, 1])),
         ("CVE-2019-9515: SETTINGS", Wire.frame(.settings, payload: Wire.setting(4, 1))),
         ("CVE-2019-9518: empty DATA", Wire.data(1, [])),
         ("CVE-2019-9518: DATA that is only padding", Wire.frame(.data, flags: 8, id: 1, payload: [1, 0])),
-        ("WINDOW_UPDATE for the connection", Wire.windowUpdate(0, 1)),
-        ("WINDOW_UPDATE for a stream", Wire.windowUpdate(1, 1)),
-        ("PRIORITY_UPDATE", Wire.frame(.priorityUpdate, payload: Wire.bytes(1))),
-        ("frames of unknown type", Wire.frame(FrameType(rawValue: 0xAA))),
-        ("RST_STREAM of a closed stream", Wire.reset(3)),
-        ("WINDOW_UPDATE of a closed stream", Wire.windowUpdate(3, 1)),
-        ("GOAWAY", Wire.goAway(0)),
+        ("RFC 9113 §6.9: WINDOW_UPDATE for the connection", Wire.windowUpdate(0, 1)),
+        ("RFC 9113 §6.9: WINDOW_UPDATE for a stream", Wire.windowUpdate(1, 1)),
+        ("RFC 9218 §7.1: PRIORITY_UPDATE", Wire.frame(.priorityUpdate, payload: Wire.bytes(1))),
+        ("RFC 9113 §5.5: frames of unknown type", Wire.frame(FrameType(rawValue: 0xAA))),
+        ("RFC 9113 §5.1: RST_STREAM of a closed stream", Wire.reset(3)),
+        ("RFC 9113 §5.1: WINDOW_UPDATE of a closed stream", Wire.windowUpdate(3, 1)),
+        ("RFC 9113 §6.8: GOAWAY", Wire.goAway(0)),
     ]
 
     @Test("RFC 9113 §10.5: useless frames end the connection with ENHANCE_YOUR_CALM", arguments: useless)
@@ -176,7 +179,7 @@ struct HostilePeerTests {
         #expect(result?.error == .tooManySmallFrames && result?.rounds == 20_001)
     }
 
-    @Test("Interactive tunnels may send tiny DATA frames for hours")
+    @Test("CVE-2019-9511: interactive tunnels may send tiny DATA frames for hours")
     func keystrokes() throws {
         let (server, _) = try StreamStateTests.tunnel()
         for _ in 0..<50_000 {
@@ -209,7 +212,7 @@ struct HostilePeerTests {
         #expect(!server.isLive(streams[0]) && server.isLive(streams[1]))
     }
 
-    @Test("A tunnel may stand still for ever")
+    @Test("RFC 9113 §8.5: a tunnel may stand still for ever")
     func stalledTunnel() throws {
         let server = try Endpoint.connected(.server, settings: Wire.setting(4, 0))
         let stream = try #require(try server.receive(Wire.headers(1, Wire.connect)).first?.stream)
@@ -239,7 +242,7 @@ struct HostilePeerTests {
     }
 
     @Test(
-        "Absurd lengths are refused before a single octet of the payload is taken",
+        "RFC 9113 §4.2: absurd lengths are refused before a single octet of the payload is taken",
         arguments: [
             "ffffff 00 00 00000001", "ffffff 01 04 00000001", "ffffff 04 00 00000000", "ffffff ee 00 00000000",
             "004001 09 00 00000001",
@@ -249,7 +252,7 @@ struct HostilePeerTests {
         #expect(server.failure(on: Wire.hex(header)) == .frameTooLarge)
     }
 
-    @Test("A large SETTINGS_MAX_FRAME_SIZE of ours is for DATA; control frames stay small")
+    @Test("RFC 9113 §4.2: a large SETTINGS_MAX_FRAME_SIZE of ours is for DATA; control frames stay small")
     func largeControlFrames() throws {
         var configuration = HTTP2Configuration()
         configuration.maxFrameSize = 1 << 20
@@ -271,7 +274,9 @@ struct HostilePeerTests {
         #expect(server.core.decoder.tableSize == 2_176 + 1 + 32)
     }
 
-    @Test("Peers as they are: WINDOW_UPDATE for every 4 KiB, twice, and a PING per round trip, are no flood")
+    @Test(
+        "RFC 9113 §10.5, the other way round: WINDOW_UPDATE for every 4 KiB, twice, and a PING per round trip, are no flood"
+    )
     func chattyButHonest() throws {
         let (server, stream) = try StreamStateTests.tunnel()
         let payload = [UInt8](repeating: 1, count: 16_384)

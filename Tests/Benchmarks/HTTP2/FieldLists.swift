@@ -4,18 +4,11 @@
 import Bytes
 import CNghttp2
 
-@testable import HTTP2
-
 /// Field lists of one kind of traffic, held so that both libraries read the same octets without preparation.
 struct FieldLists {
-    struct Field {
-        let name: Range<Int>
-        let value: Range<Int>
-    }
-
     let title: String
     let octets: [UInt8]
-    let fields: [Field]
+    let fields: [FieldRange]
     /// Where each list is in `fields`.
     let bounds: [Range<Int>]
     /// The same fields as libnghttp2 wants them; lives as long as the program.
@@ -29,7 +22,7 @@ struct FieldLists {
             octets += Array(text.utf8)
             return start..<octets.count
         }
-        let placed = lists.map { list in list.map { Field(name: place($0.0), value: place($0.1)) } }
+        let placed = lists.map { list in list.map { FieldRange(name: place($0.0), value: place($0.1)) } }
         let storage = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: octets.count)
         _ = storage.initialize(from: octets)
         guard let first = storage.baseAddress else { preconditionFailure("no octets") }

@@ -3,8 +3,7 @@
 
 import Bytes
 import CNghttp2
-
-@testable import HTTP2
+import HTTP2
 
 /// Header blocks: both encoders over the same lists, both decoders over the blocks of libnghttp2's encoder.
 struct HeaderBenchmark {
