@@ -54,6 +54,9 @@ final class TestPod: Sendable {
                 END
                 """)
         }
+        // The kernel adds these routes from a work queue once both ends are up: without them a pod is no destination yet.
+        try inPod { try Shell.waitForLine("ip -6 route show table local", containing: "fd00:99::2 ") }
+        try inClient { try Shell.waitForLine("ip -6 route show table local", containing: "fd00:99::1 ") }
     }
 
     /// Runs `body` with the thread in the pod's namespace; programs it starts run there too.
@@ -102,6 +105,11 @@ enum Shell {
         let text = String(decoding: output, as: UTF8.self)
         guard status == 0 else { throw TestFailure("\(command): status \(status): \(text)") }
         return text
+    }
+
+    /// Runs a command until its output contains `text`, half a minute at most.
+    static func waitForLine(_ command: String, containing text: String) throws {
+        try run("timeout 30 sh -c 'until \(command) | grep -q \"\(text)\"; do sleep 0.01; done'")
     }
 
     /// The output's lines without indentation, empty lines, and what counters counted.
