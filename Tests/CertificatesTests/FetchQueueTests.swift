@@ -83,6 +83,33 @@ struct FetchQueueTests {
         }
     }
 
+    @Test(
+        "issue 4: a CA that is away for an hour is asked now and then, and everything is renewed three minutes after it is back"
+    )
+    func hourWithoutAuthority() throws {
+        var queue = FetchQueue()
+        var random = RandomSource(seed: 7)
+        let identities = try (0..<20).map { try id("account-\($0)") }
+        for identity in identities { queue.ask(identity, .background, now: start) }
+        let (back, end) = (start + .seconds(3_600), start + .seconds(3_780))
+        var now = start
+        var attempts = 0
+        var renewed = 0
+        while renewed < identities.count, now <= end {
+            while let identity = queue.next(now: now) {
+                if now < back {
+                    attempts += 1
+                    _ = queue.failed(identity, now: now, random: &random)
+                } else {
+                    renewed += queue.succeeded(identity) ? 1 : 0
+                }
+            }
+            now = max(now + .milliseconds(1), queue.nextDeadline)
+        }
+        #expect(renewed == identities.count && queue.count == 0)
+        #expect((600...900).contains(attempts), "\(attempts) attempts, some 35 for each identity")
+    }
+
     @Test("What is forgotten while it is under way is dropped when it ends, unless it is asked for again")
     func forgotten() throws {
         var queue = FetchQueue()

@@ -111,6 +111,26 @@ def test_a_ca_key_that_others_can_read_is_refused(ca, tmp_path):
     assert refused.returncode == 1 and "ca.key has mode 0640" in refused.stderr
 
 
+def test_a_full_disk_is_named_and_leaves_no_half_of_a_ca_or_an_identity(ca, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=4k", "none", small)
+    try:
+        (small / "ballast").write_bytes(b"x" * 4096)
+        for words in (["init", "--ca-dir", small / "ca"],
+                      ["issue", "--ca-dir", ca, "--namespace", "a", "--service-account", "b", "--out", small / "out"]):
+            refused = identity(*words, check=False)
+            assert refused.returncode == 1 and refused.stderr.count("\n") == 1, refused.stderr
+            assert "cannot write" in refused.stderr and "No space left on device" in refused.stderr, refused.stderr
+        (small / "ballast").unlink()
+        run("mount", "-o", "remount,size=64k", small)
+        identity("init", "--ca-dir", small / "ca")
+        issue(small / "ca", small / "out")
+        openssl("verify", "-CAfile", small / "out" / "bundle.pem", small / "out" / "svid.pem")
+    finally:
+        run("umount", small)
+
+
 # Served over gRPC
 
 
@@ -361,6 +381,39 @@ def test_root_rotation_short_lives_and_a_dead_ca_lose_no_request(world, request)
     assert opened > 0.8 * traffic.requests, "nearly each request was a handshake"
     assert len(serials) >= 4, serials
     assert len(json.loads(service.identity("show", "-o", "json").stdout)) == 1
+
+
+def test_a_ca_that_is_away_while_certificates_fall_due_costs_no_request(world):
+    # Lives of 30 s fall due at 15 s. The CA is away from the 5th to the 20th second and is found again before the 30th:
+    # the pauses between attempts double from half a second.
+    service = CertificateService(world, options=["--svid-ttl", "30s"])
+    client, server = client_and_server(world, start=False)
+    for tunnel in world.tunnels:
+        tunnel.options += service.tunnel_options(tunnel.node) + ["--svid-ttl", "30s", "--pool-idle-timeout", "50ms"]
+    steady = world.pod("steady", world.nodes["node1"])
+    for account, node in (("client", "node1"), ("steady", "node1"), ("server", "node2")):
+        service.place(account, node)
+    server.serve(8080)
+    service.start()
+    world.start()
+    for pod in (client, steady, server):
+        pod.wait_captured()
+
+    def ends():
+        rows = json.loads(client.node.tunnel.ask("certificates", "-o", "json").stdout)
+        return {row["serialNumber"] for row in rows}
+
+    first = ends()
+    traffic = Traffic(client, steady, server)
+    traffic.ended.wait(5)
+    service.kill()
+    traffic.ended.wait(15)
+    assert ends() == first, "nothing was renewed while the CA was away"
+    service.start()
+    eventually(lambda: not ends() & first, 15, message="all are renewed when the CA is back")
+    traffic.ended.wait(12)
+    traffic.stop()
+    assert traffic.failures == [], (traffic.requests, traffic.failures[:5])
 
 
 # Revoked
