@@ -92,8 +92,10 @@ def through(front, protocol):
     client(protocol, front, 300, "/fields", "fields")
     content, _ = client(protocol, front, 20, "/bytes/1000000")
     require(content == pattern(1_000_000) * 20, f"{len(content)} octets")
-    content, _ = client(protocol, front, 5, "/echo", 300_000)
-    require(content == pattern(300_000) * 5, f"{len(content)} octets")
+    # Envoy closes an HTTP/1 connection whose response began before it had read the whole request, so each has its own.
+    for count in [5] if protocol == "http2" else [1] * 5:
+        content, _ = client(protocol, front, count, "/echo", 300_000)
+        require(content == pattern(300_000) * count, f"{len(content)} octets")
 
 
 if os.access(ENVOY, os.X_OK):
