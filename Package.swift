@@ -59,8 +59,9 @@ let modules: [(name: String, dependencies: [String])] = [
     ("HTTPRouting", ["Bytes", "HTTP", "Identity", "Mesh", "RegularExpressions", "Routing"]),
     ("TLS", ["Bytes", "Identity", "COpenSSL"]),
     ("Manifest", ["Bytes", "Identity", "LinuxIO", "Mesh", "RegularExpressions", "CLinux"]),
-    ("Operator", ["Bytes", "LinuxIO", "Mesh", "Manifest", "HTTP", "HTTPRouting"]),
     ("HBONE", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS"]),
+    ("Kubernetes", ["Bytes", "Identity", "LinuxIO", "Mesh", "HTTP2", "TLS", "Manifest", "HBONE"]),
+    ("Operator", ["Bytes", "LinuxIO", "Mesh", "Manifest", "HTTP", "HTTPRouting", "Kubernetes"]),
     ("Certificates", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS", "GRPC", "HBONE"]),
     (
         "CertificateService",
@@ -73,7 +74,7 @@ let modules: [(name: String, dependencies: [String])] = [
         "Tunnel",
         [
             "Bytes", "Identity", "LinuxIO", "Mesh", "Telemetry", "HTTP2", "Authorization", "Routing", "TLS", "Manifest",
-            "HBONE", "Certificates", "Redirection",
+            "HBONE", "Certificates", "Redirection", "Kubernetes",
         ]
     ),
     (
@@ -81,7 +82,7 @@ let modules: [(name: String, dependencies: [String])] = [
         [
             "Bytes", "HTTP", "HTTP1", "HTTP2", "Identity", "LinuxIO", "Mesh", "Telemetry", "Routing", "HTTPRouting",
             "TLS",
-            "Manifest", "HBONE",
+            "Manifest", "HBONE", "Kubernetes",
         ]
     ),
 ]
@@ -125,14 +126,15 @@ let package = Package(
                 name: "ambit-tunnel",
                 dependencies: [
                     "Bytes", "Console", "Identity", "LinuxIO", "Mesh", "Telemetry", "TLS", "Manifest", "Certificates",
-                    "CertificateService", "Redirection", "Tunnel",
+                    "CertificateService", "Redirection", "Kubernetes", "Tunnel",
                 ],
                 swiftSettings: settings(), linkerSettings: release + testLinker),
             .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
             .executableTarget(
                 name: "ambit-waypoint",
                 dependencies: [
-                    "Bytes", "Console", "Identity", "LinuxIO", "Manifest", "Operator", "Telemetry", "Waypoint",
+                    "Bytes", "Console", "Identity", "LinuxIO", "Kubernetes", "Manifest", "Operator", "Telemetry",
+                    "Waypoint",
                 ],
                 swiftSettings: settings(), linkerSettings: release + testLinker),
             .testTarget(

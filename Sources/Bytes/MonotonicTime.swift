@@ -64,6 +64,13 @@ package struct Nanoseconds: Hashable, Sendable, Comparable {
     @inlinable
     package var milliseconds: Int64 { count / 1_000_000 }
 
+    /// Both, one after the other.
+    @inlinable
+    package static func + (left: Nanoseconds, right: Nanoseconds) -> Nanoseconds {
+        Nanoseconds(left.count + right.count)
+    }
+
+    /// Orders by length.
     @inlinable
     package static func < (left: Nanoseconds, right: Nanoseconds) -> Bool { left.count < right.count }
 }

@@ -66,13 +66,3 @@ package final class AuthorityClient: Sendable {
         commands.post(.stop)
     }
 }
-
-/// A poller on its way to the thread that owns it from then on.
-///
-/// ## Concurrency model
-/// Filled by the thread that starts the other, used by the other only.
-final class PollerBox: @unchecked Sendable {
-    let value: Poller
-
-    init(_ value: consuming Poller) { self.value = value }
-}

@@ -30,7 +30,7 @@ final class AuthorityClientLoop {
     private var queue = FetchQueue()
     private var calls: [UInt64: Call] = [:]
     private var nextCall: UInt64 = 1
-    private var link: AuthorityLink?
+    private var link: ServiceLink<GRPCClient>?
     private var linkNumber: UInt32 = 0
     /// Addresses of the service that are still to be tried.
     private var addresses: [SocketAddress] = []
@@ -104,7 +104,10 @@ final class AuthorityClientLoop {
         while let link, link.availableCalls > 0, let identity = queue.next(now: now) {
             do throws(CertificateError) {
                 let (request, key) = try makeRequest(for: identity)
-                guard link.start(request, context: nextCall, now: now) else { return fail(identity, .token) }
+                let isStarted = link.start { calls, http2 in
+                    calls.start(request, context: nextCall, &http2, now: now)
+                }
+                guard isStarted else { return fail(identity, .token) }
                 calls[nextCall] = Call(identity: identity, key: key)
                 nextCall += 1
             } catch {
@@ -153,7 +156,7 @@ final class AuthorityClientLoop {
         do throws(CertificateError) {
             if addresses.isEmpty { addresses = try resolve() }
             let context = try makeContext()
-            let made = try AuthorityLink(to: addresses.removeFirst(), service, context, now: now)
+            let made = try makeLink(to: addresses.removeFirst(), context)
             linkNumber &+= 1
             do throws(SystemError) {
                 try poller.value.addEdgeTriggered(
@@ -164,6 +167,20 @@ final class AuthorityClientLoop {
             link = made
         } catch {
             connectionFailed(error)
+        }
+    }
+
+    private func makeLink(
+        to address: SocketAddress, _ context: TLSContext
+    ) throws(CertificateError) -> ServiceLink<GRPCClient> {
+        let configuration = GRPCConfiguration()
+        do throws(HBONEError) {
+            return try ServiceLink(
+                to: address, context: context,
+                calls: GRPCClient(configuration, authority: "\(service.host):\(service.port)"),
+                configuration: configuration.http2, connectTimeout: service.connectTimeout, now: now)
+        } catch {
+            throw .connection(error)
         }
     }
 
@@ -193,7 +210,7 @@ final class AuthorityClientLoop {
     }
 
     /// Does something with the link, takes the responses, and closes it when it is over.
-    private func onLink(_ body: (AuthorityLink) throws(HBONEError) -> [GRPCResponse]) {
+    private func onLink(_ body: (ServiceLink<GRPCClient>) throws(HBONEError) -> [GRPCResponse]) {
         guard let link else { return }
         do throws(HBONEError) {
             take(try body(link))
@@ -206,7 +223,7 @@ final class AuthorityClientLoop {
         guard let link else { return }
         self.link = nil
         poller.value.remove(link.descriptor)
-        let unanswered = link.close(GRPCStatus(.unavailable, "\(error)"), &scratch)
+        let unanswered = link.close(because: "\(error)", &scratch)
         for response in unanswered {
             guard let call = calls.removeValue(forKey: response.context) else { continue }
             fail(call.identity, .connection(error))

@@ -7,7 +7,7 @@ package import HTTP2
 /// The client's side of unary gRPC calls on one HTTP/2 connection, without I/O.
 ///
 /// The owner starts calls, hands in HTTP/2 events and gets each call's one response; `write` puts frames into a record.
-package struct GRPCClient: ~Copyable {
+package struct GRPCClient: ClientCalls, ~Copyable {
     /// What is called.
     package struct Request: Sendable {
         /// `/package.Service/Method`.
@@ -41,7 +41,7 @@ package struct GRPCClient: ~Copyable {
     private let configuration: GRPCConfiguration
     private let authority: [UInt8]
     private var calls: [StreamHandle: Call] = [:]
-    private var outbox = GRPCOutbox()
+    private var outbox = MessageOutbox()
 
     /// A client without calls.
     ///
@@ -87,7 +87,7 @@ package struct GRPCClient: ~Copyable {
     /// - Parameter input: what the ranges of `.data` count from.
     /// - Returns: the response of a call that is over by it.
     package mutating func receive(
-        _ event: HTTP2Event, _ input: Span<UInt8>, _ http2: inout HTTP2Connection
+        _ event: HTTP2Event, _ input: Span<UInt8>, _ http2: inout HTTP2Connection, now: MonotonicTime
     ) -> GRPCResponse? {
         switch event {
         case .headers(let stream, kind: .response, let isEndStream):
@@ -133,10 +133,11 @@ package struct GRPCClient: ~Copyable {
     }
 
     /// Ends all calls because the connection is over.
-    package mutating func abandon(_ status: GRPCStatus) -> [GRPCResponse] {
+    package mutating func abandon(because reason: String) -> [GRPCResponse] {
+        let status = GRPCStatus(.unavailable, reason)
         let responses = calls.values.map { GRPCResponse(context: $0.context, result: .failure(status)) }
         calls = [:]
-        outbox = GRPCOutbox()
+        outbox = MessageOutbox()
         return responses
     }
 

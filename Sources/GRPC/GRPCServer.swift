@@ -32,7 +32,7 @@ package struct GRPCServer: ~Copyable {
 
     private let configuration: GRPCConfiguration
     private var calls: [StreamHandle: Call] = [:]
-    private var outbox = GRPCOutbox()
+    private var outbox = MessageOutbox()
     private var heldBytes = 0
 
     /// A server without calls.
@@ -74,7 +74,7 @@ package struct GRPCServer: ~Copyable {
         http2.addField(name: ":status", value: "200")
         http2.addField(name: "content-type", value: "application/grpc")
         http2.endHeaders(isEndStream: false)
-        outbox.append(call, GRPCMessageReader.framed(message), then: .trailers(GRPCStatus(.ok, "")))
+        outbox.append(call, GRPCMessageReader.framed(message), then: .trailers([("grpc-status", [UInt8(ascii: "0")])]))
     }
 
     /// Ends a call with a status (trailers only); does nothing when the call is over.
@@ -189,5 +189,14 @@ package struct GRPCServer: ~Copyable {
     private func endHTTP(_ stream: StreamHandle, _ status: Int, _ http2: inout HTTP2Connection) {
         http2.sendResponse(stream, status: status, isEndStream: true)
         http2.reset(stream, .noError)
+    }
+}
+
+extension HTTP2Connection {
+    /// Adds `grpc-status` and, unless it is empty, `grpc-message` to the open header block.
+    fileprivate mutating func addStatus(_ status: GRPCStatus) {
+        addField(name: "grpc-status", value: Array("\(status.code.rawValue)".utf8).span)
+        guard !status.message.isEmpty else { return }
+        addField(name: "grpc-message", value: GRPCText.percentEncoded(status.message).span, indexing: .notIndexed)
     }
 }

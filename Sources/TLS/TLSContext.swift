@@ -78,6 +78,18 @@ package final class TLSContext: @unchecked Sendable {
         try self.init(.client, .server(name), chain: [], key: nil, authorities: authorities, .unchecked, options)
     }
 
+    /// Makes a context for a client that proves itself by a certificate of any kind to a server called `name`, certified
+    /// by `authorities`: the Kubernetes API.
+    ///
+    /// - Throws: as `init(role:svid:bundle:trustDomain:revocation:options:)`.
+    package convenience init(
+        server name: ServerName, authorities: [Certificate], chain: [Certificate], key: PrivateKey
+    ) throws(TLSError) {
+        var options = TLSOptions()
+        options.allowsResumption = false
+        try self.init(.client, .server(name), chain: chain, key: key, authorities: authorities, .unchecked, options)
+    }
+
     private init(
         _ role: TLSRole, _ peers: Peers, chain: [Certificate], key: PrivateKey?, authorities: [Certificate],
         _ revocation: RevocationPolicy, _ options: TLSOptions

@@ -12,7 +12,7 @@ package enum StartError: Error, CustomStringConvertible {
     case privilege([String])
     case configuration(String)
     /// At the first look at the folder something that may forbid connections cannot be read.
-    case policiesUnknown(directory: String, Finding, others: Int)
+    case policiesUnknown(source: String, Finding, others: Int)
     case authority(directory: String, IdentityError)
     case system(SystemError, String)
     case listen(String)
@@ -22,8 +22,8 @@ package enum StartError: Error, CustomStringConvertible {
         switch self {
         case .privilege(let missing): "missing privilege: \(missing.joined(separator: ", ")); run as root or grant it"
         case .configuration(let text): text
-        case .policiesUnknown(let directory, let finding, let others):
-            "\(directory)/\(finding): not started, for it may hold policies that nothing stands for; correct it"
+        case .policiesUnknown(let source, let finding, let others):
+            "\(source)\(finding): not started, for it may hold policies that nothing stands for; correct it"
                 + (others > 0 ? " and \(others) more (`ambit-tunnel check` names them)" : "")
         case .authority(let directory, let error): "CA in \(directory): \(error); see ca.crt and ca.key there"
         case .system(let error, let what): "\(what): \(error)"

@@ -4,6 +4,7 @@
 internal import Bytes
 internal import Certificates
 internal import Identity
+internal import Kubernetes
 internal import LinuxIO
 internal import Manifest
 internal import Mesh
@@ -31,9 +32,15 @@ struct StartedParts {
         let metrics = MetricRegistry()
         (log, observer) = try Self.makeLog(configuration, metrics)
         source = try Self.openSource(configuration)
-        guard let loaded = source.folder.load() else { throw .configuration("--config: the folder could not be read") }
+        let lane = observer.log
+        let first = source.firstLoad(signals) { trouble in
+            lane.log(.warn, .config, "waiting for the API server") { $0.field("error", trouble) }
+        }
+        guard let loaded = first else {
+            throw .configuration("no configuration: \(source.waitingFor)")
+        }
         if let first = loaded.lost.first {
-            throw .policiesUnknown(directory: configuration.configDirectory, first, others: loaded.lost.count - 1)
+            throw .policiesUnknown(source: configuration.sourceName, first, others: loaded.lost.count - 1)
         }
         let seed = UInt64(truncatingIfNeeded: WallClock.now())
         certificates = try Self.openCertificates(configuration, seed: seed)
@@ -84,12 +91,23 @@ struct StartedParts {
     }
 
     private static func openSource(_ configuration: TunnelConfiguration) throws(StartError) -> ConfigurationSource {
+        if configuration.followsCluster { return try openCluster(configuration) }
         do throws(ManifestError) {
             var options = FolderSource.Options()
             options.translation = configuration.translation
             return ConfigurationSource(try FolderSource(directory: configuration.configDirectory, options: options))
         } catch {
             throw .configuration("--config \(configuration.configDirectory): \(error)")
+        }
+    }
+
+    private static func openCluster(_ configuration: TunnelConfiguration) throws(StartError) -> ConfigurationSource {
+        var options = ClusterSource.Options(forWaypoint: false)
+        options.translation = configuration.translation
+        do {
+            return try ConfigurationSource.cluster(kubeconfig: configuration.kubeconfig, options: options)
+        } catch {
+            throw .configuration("--kubernetes: \(error)")
         }
     }
 

@@ -22,6 +22,9 @@ extension TunnelConfiguration {
         return ports
     }
 
+    /// What stands before the place of something in the configuration, for messages.
+    var sourceName: String { followsCluster ? "" : configDirectory + "/" }
+
     /// How manifests become a mesh.
     package var translation: TranslationOptions {
         var options = TranslationOptions()

@@ -14,6 +14,10 @@ package struct TunnelConfiguration: Sendable {
 
     /// Folder with the manifests (`--config`).
     package var configDirectory: String
+    /// Whether the configuration comes from a cluster's API server instead (`--kubernetes`).
+    package var followsCluster = false
+    /// How to reach it (`--kubeconfig`); empty: as a pod does, else as kubectl does.
+    package var kubeconfig = ""
     /// Name of this node, as in `spec.nodeName` of its pods (`--node`).
     package var nodeName: String
     /// Folder with the embedded CA (`--ca-dir`).

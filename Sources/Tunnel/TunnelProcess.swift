@@ -4,6 +4,7 @@
 internal import Bytes
 internal import Certificates
 internal import Identity
+internal import Kubernetes
 internal import LinuxIO
 internal import Manifest
 internal import Mesh
@@ -72,10 +73,10 @@ package final class TunnelProcess {
                 observer.log.log(.info, .main, "drain begins") { $0.field("signal", UInt64(number)) }
                 drain()
                 return 0
-            case .configuration: source.folder.receiveEvents(now: MonotonicClock.now())
+            case .configuration: source.receiveEvents(now: MonotonicClock.now())
             case .time: break
             }
-            if source.folder.deadline <= MonotonicClock.now() { reload() }
+            if source.deadline <= MonotonicClock.now() { reload() }
             look()
             keepCertificates()
             settle()
@@ -91,7 +92,7 @@ package final class TunnelProcess {
 
     private func waitForWork() -> Work {
         let outcome = signals.wait(
-            alsoFor: [source.folder.descriptor] + certificates.descriptors, milliseconds: pauseMilliseconds())
+            alsoFor: [source.descriptor] + certificates.descriptors, milliseconds: pauseMilliseconds())
         if let number = outcome.signal { return .signal(number) }
         return outcome.readable.first == true ? .configuration : .time
     }
@@ -104,7 +105,7 @@ package final class TunnelProcess {
         if registry.isUnsettled { pause = min(pause, .seconds(1)) }
         if let tidyTime { pause = min(pause, max(Nanoseconds(0), tidyTime - now)) }
         pause = min(pause, max(Nanoseconds(0), lookTime - now))
-        let untilFolder = max(Nanoseconds(0), source.folder.deadline - now)
+        let untilFolder = max(Nanoseconds(0), source.deadline - now)
         return CInt(clamping: min(pause, untilFolder).milliseconds + 1)
     }
 
@@ -118,10 +119,10 @@ package final class TunnelProcess {
         state.update(certificates: certificates.current, pending: registry.pending)
     }
 
-    /// Reads the folder again; what cannot be read keeps its last good version.
+    /// Reads the configuration again; what cannot be read keeps its last good version.
     private func reload() {
         lookTime = MonotonicClock.now()
-        guard let loaded = source.folder.load() else { return }
+        guard let loaded = source.load(now: MonotonicClock.now()) else { return }
         observer.configurationChanged(loaded.findings, new: loaded.newFindings)
         state.update(findings: loaded.findings)
         guard loaded.isModelChanged else { return }

@@ -29,6 +29,10 @@ package struct WaypointConfiguration: Sendable {
 
     /// Folder with the manifests (`--config`).
     package var configDirectory: String
+    /// Whether the configuration comes from a cluster's API server instead (`--kubernetes`).
+    package var followsCluster = false
+    /// How to reach it (`--kubeconfig`); empty: as a pod does, else as kubectl does.
+    package var kubeconfig = ""
     /// Name of the Gateway (`--name`).
     package var name: String
     /// Namespace of the Gateway (`--namespace`).

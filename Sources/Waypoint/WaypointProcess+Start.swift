@@ -4,6 +4,7 @@
 internal import Bytes
 internal import HTTPRouting
 internal import Identity
+internal import Kubernetes
 internal import LinuxIO
 internal import Manifest
 internal import Mesh
@@ -25,15 +26,31 @@ extension WaypointProcess {
     }
 
     static func openSource(_ configuration: WaypointConfiguration) throws(WaypointError) -> ConfigurationSource {
+        // Ahead of the tunnels, which wait for 100 ms: who sends traffic here should not know of a binding before we do.
+        let debouncer = ChangeDebouncer(quietTime: .milliseconds(20), longestDelay: .milliseconds(100))
+        if configuration.followsCluster { return try openCluster(configuration, debouncer) }
         do throws(ManifestError) {
             var options = FolderSource.Options()
             options.translation = configuration.translation
-            // Ahead of the tunnels, which wait for 100 ms: who sends traffic here should not know of a binding before we do.
-            options.debouncer = ChangeDebouncer(quietTime: .milliseconds(20), longestDelay: .milliseconds(100))
+            options.debouncer = debouncer
             options.reader.readsRoutes = true
             return ConfigurationSource(try FolderSource(directory: configuration.configDirectory, options: options))
         } catch {
             throw .configuration("--config \(configuration.configDirectory): \(error)")
+        }
+    }
+
+    private static func openCluster(
+        _ configuration: WaypointConfiguration, _ debouncer: ChangeDebouncer
+    ) throws(WaypointError) -> ConfigurationSource {
+        var options = ClusterSource.Options(forWaypoint: true)
+        options.translation = configuration.translation
+        options.reader.readsRoutes = true
+        options.debouncer = debouncer
+        do {
+            return try ConfigurationSource.cluster(kubeconfig: configuration.kubeconfig, options: options)
+        } catch {
+            throw .configuration("--kubernetes: \(error)")
         }
     }
 
@@ -85,14 +102,5 @@ extension WaypointProcess {
             result.append(own)
         }
         return result
-    }
-}
-
-/// The folder that the configuration comes from, in a box that parts of a start can hand on.
-final class ConfigurationSource {
-    var folder: FolderSource
-
-    init(_ folder: consuming FolderSource) {
-        self.folder = folder
     }
 }

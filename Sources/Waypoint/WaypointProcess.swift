@@ -4,6 +4,7 @@
 internal import Bytes
 internal import HTTPRouting
 internal import Identity
+internal import Kubernetes
 internal import LinuxIO
 internal import Manifest
 internal import Mesh
@@ -27,7 +28,7 @@ package final class WaypointProcess {
     private let running: RunningWorkers
     private var directory: EndpointDirectory
     private var generation: UInt64 = 1
-    /// What the folder says now.
+    /// What the configuration says now.
     private var model: MeshModel
     private var grace: BindingGrace
 
@@ -51,7 +52,13 @@ package final class WaypointProcess {
         lane = log.makeLane()
         metrics = NodeMetrics(registry, version: WaypointVersion.text)
         source = try Self.openSource(configuration)
-        guard let loaded = source.folder.load() else { throw .configuration("--config: the folder could not be read") }
+        let lane = lane
+        let first = source.firstLoad(signals) { trouble in
+            lane.log(.warn, .config, "waiting for the API server") { $0.field("error", trouble) }
+        }
+        guard let loaded = first else {
+            throw .configuration("no configuration: \(source.waitingFor)")
+        }
         let seed = UInt64(truncatingIfNeeded: WallClock.now())
         certificate = OwnCertificate(
             authority: try Self.openAuthority(configuration), validitySeconds: configuration.svidValiditySeconds,
@@ -81,14 +88,14 @@ package final class WaypointProcess {
             $0.field("workers", UInt64(configuration.workers))
         }
         while true {
-            let outcome = signals.wait(alsoFor: source.folder.descriptor, milliseconds: pauseMilliseconds())
+            let outcome = signals.wait(alsoFor: source.descriptor, milliseconds: pauseMilliseconds())
             if let number = outcome.signal {
                 lane.log(.info, .main, "drain begins") { $0.field("signal", UInt64(number)) }
                 drain()
                 return 0
             }
-            if outcome.isOtherReadable { source.folder.receiveEvents(now: MonotonicClock.now()) }
-            if source.folder.deadline <= MonotonicClock.now() { reload() }
+            if outcome.isOtherReadable { source.receiveEvents(now: MonotonicClock.now()) }
+            if source.deadline <= MonotonicClock.now() { reload() }
             if let deadline = grace.deadline, deadline <= MonotonicClock.now() { publish() }
             refreshIdentity()
         }
@@ -97,14 +104,14 @@ package final class WaypointProcess {
     private func pauseMilliseconds() -> CInt {
         let seconds = certificate.renewal.seconds - UnixTime.now().seconds
         let untilCertificate = seconds < 1 << 20 ? max(0, seconds) * 1000 + 10 : Int64.max
-        let deadline = min(source.folder.deadline, grace.deadline ?? .distantFuture)
+        let deadline = min(source.deadline, grace.deadline ?? .distantFuture)
         let untilFolder = max(0, (deadline - MonotonicClock.now()).milliseconds + 1)
         return CInt(clamping: min(untilCertificate, untilFolder))
     }
 
-    /// Reads the folder again; what cannot be read keeps its last good version.
+    /// Reads the configuration again; what cannot be read keeps its last good version.
     private func reload() {
-        guard let loaded = source.folder.load() else { return }
+        guard let loaded = source.load(now: MonotonicClock.now()) else { return }
         report(loaded.findings, new: loaded.newFindings)
         guard loaded.isModelChanged else { return }
         model = loaded.model

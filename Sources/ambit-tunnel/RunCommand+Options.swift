@@ -17,6 +17,10 @@ extension RunCommand {
         [
             .text("config", "DIR", \.configDirectory, "Folder of Kubernetes manifests to read and follow.")
                 .from("AMBIT_CONFIG"),
+            Option(
+                flag: "kubernetes", \.followsCluster,
+                "Follow a cluster's API server instead; the default in a pod."),
+            .text("kubeconfig", "FILE", \.kubeconfig, "How to reach it; not given, as pods or kubectl do."),
             .text("node", "NAME", \.nodeName, "Name of this node, as in spec.nodeName of its pods.").from("NODE_NAME"),
             .text("ca-dir", "DIR", \.caDirectory, "Folder of the embedded CA, made at the first start.")
                 .from("AMBIT_CA_DIR"),

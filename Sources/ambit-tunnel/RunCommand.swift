@@ -9,11 +9,13 @@ internal import Tunnel
 enum RunCommand {
     static var command: Command<TunnelConfiguration> {
         Command(
-            "ambit-tunnel run", summary: "Carry the traffic of this node's pods.", required: "--config DIR",
+            "ambit-tunnel run", summary: "Carry the traffic of this node's pods.",
+            required: "--config DIR | --kubernetes",
             details: """
-                Reads the manifests in DIR and follows their changes; captures, encrypts and authorizes the TCP traffic
-                of this node's enrolled pods. Needs CAP_NET_ADMIN, CAP_SYS_ADMIN and CAP_NET_RAW (ambit-tunnel check
-                says what is lacking). SIGTERM drains and ends, a second signal ends at once.
+                Reads the manifests in DIR, or the objects of a cluster, and follows their changes; captures, encrypts and
+                authorizes the TCP traffic of this node's enrolled pods. Needs CAP_NET_ADMIN, CAP_SYS_ADMIN and
+                CAP_NET_RAW (ambit-tunnel check says what is lacking). SIGTERM drains and ends, a second signal ends at
+                once.
                 """,
             options: options,
             examples: [
@@ -44,6 +46,9 @@ enum RunCommand {
             Terminal.print(command.help(defaults: defaults))
             return .success
         }
+        if configuration.configDirectory.isEmpty, ProcessEnvironment.value("KUBERNETES_SERVICE_HOST") != nil {
+            configuration.followsCluster = true
+        }
         try validate(configuration)
         configuration.settings = options.map { ($0.name, $0.text(of: configuration)) }
         return serve(configuration)
@@ -51,9 +56,12 @@ enum RunCommand {
 
     /// What no single option can say is wrong.
     static func validate(_ configuration: TunnelConfiguration) throws(UsageError) {
-        guard !configuration.configDirectory.isEmpty else {
+        guard configuration.configDirectory.isEmpty == configuration.followsCluster else {
             throw UsageError(
-                "--config DIR is needed: the folder with the mesh's manifests; try ambit-tunnel run --help")
+                configuration.followsCluster
+                    ? "--config and --kubernetes exclude each other"
+                    : "--config DIR (the folder with the mesh's manifests) or --kubernetes is needed; "
+                        + "try ambit-tunnel run --help")
         }
         guard !configuration.nodeName.isEmpty else {
             throw UsageError("--node NAME is needed: the host has no name; try ambit-tunnel run --help")

@@ -15,6 +15,10 @@ extension RunCommand {
         [
             .text("config", "DIR", \.configDirectory, "Folder of Kubernetes manifests to read and follow.")
                 .from("AMBIT_CONFIG"),
+            Option(
+                flag: "kubernetes", \.followsCluster,
+                "Follow a cluster's API server instead; the default in a pod."),
+            .text("kubeconfig", "FILE", \.kubeconfig, "How to reach it; not given, as pods or kubectl do."),
             .text("name", "NAME", \.name, "Name of the Gateway that this is.").from("GATEWAY_NAME"),
             .text("namespace", "NAME", \.namespace, "Namespace of the Gateway.").orLetter("n").from("POD_NAMESPACE"),
             .text(

@@ -11,7 +11,7 @@ enum RunCommand {
     static var command: Command<WaypointConfiguration> {
         Command(
             "ambit-waypoint run", summary: "Carry the requests of the services that are bound to a waypoint.",
-            required: "--config DIR --name NAME --namespace NAME",
+            required: "(--config DIR | --kubernetes) --name NAME --namespace NAME",
             details: """
                 Reads the manifests in DIR and follows their changes; takes the HBONE tunnels of clients, does what routes
                 say, and tunnels on to the endpoints with the waypoint's own identity. With --plaintext it also takes plain
@@ -45,9 +45,15 @@ enum RunCommand {
             Terminal.print(command.help(defaults: defaults))
             return .success
         }
-        guard !configuration.configDirectory.isEmpty else {
+        if configuration.configDirectory.isEmpty, ProcessEnvironment.value("KUBERNETES_SERVICE_HOST") != nil {
+            configuration.followsCluster = true
+        }
+        guard configuration.configDirectory.isEmpty == configuration.followsCluster else {
             throw UsageError(
-                "--config DIR is needed: the folder with the mesh's manifests; try ambit-waypoint run --help")
+                configuration.followsCluster
+                    ? "--config and --kubernetes exclude each other"
+                    : "--config DIR (the folder with the mesh's manifests) or --kubernetes is needed; "
+                        + "try ambit-waypoint run --help")
         }
         for (index, word) in words.enumerated() where word == "--plaintext" && index + 1 < words.count {
             guard WaypointConfiguration.PlaintextListener(words[index + 1]) != nil else {

@@ -47,7 +47,7 @@ struct CallPair: ~Copyable {
                 moved = true
                 var offset = 0
                 while let event = try clientConnection.receive(answer.readable, offset: &offset, now: now) {
-                    if let response = client.receive(event, answer.readable, &clientConnection) {
+                    if let response = client.receive(event, answer.readable, &clientConnection, now: now) {
                         responses.append(response)
                     }
                 }

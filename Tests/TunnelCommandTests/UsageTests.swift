@@ -14,7 +14,8 @@ struct UsageTests {
             (["zebra"], "ambit-tunnel: unknown command \"zebra\"; try ambit-tunnel --help"),
             (
                 ["run"],
-                "ambit-tunnel run: --config DIR is needed: the folder with the mesh's manifests; try ambit-tunnel run --help"
+                "ambit-tunnel run: --config DIR (the folder with the mesh's manifests) or --kubernetes is needed; "
+                    + "try ambit-tunnel run --help"
             ),
             (
                 ["run", "--config"],

@@ -13,6 +13,9 @@ package struct ManifestReader: Sendable {
         package var findings: [Finding] = []
         /// What of it is about documents that may be policies and cannot be told which: nothing stands for them.
         package var lost: [Finding] = []
+
+        /// Nothing has been read.
+        package init() {}
     }
 
     /// Whether objects that only waypoints read are kept as they are written.
@@ -42,6 +45,13 @@ package struct ManifestReader: Sendable {
     /// Reads one object, or a List of objects; nothing for null.
     package func read(_ node: YAMLNode, file: String, into contents: inout Contents) {
         read(node, file: file, impliedType: nil, depth: 0, into: &contents)
+    }
+
+    /// Reads one object of the API server, whose items of a list do not say what they are.
+    ///
+    /// - Parameter type: what it is, unless it says so itself.
+    package func read(_ node: YAMLNode, type: (apiVersion: String, kind: String), into contents: inout Contents) {
+        read(node, file: "", impliedType: type, depth: Self.listDepth, into: &contents)
     }
 
     private func read(

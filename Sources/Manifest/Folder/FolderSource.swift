@@ -43,6 +43,17 @@ package struct FolderSource: ~Copyable {
         package var newFindings: [Finding]
         /// What of it hides policies of which no earlier version is known: a start without them would let in too much.
         package var lost: [Finding]
+
+        /// Puts the parts together.
+        package init(
+            model: MeshModel, isModelChanged: Bool, findings: [Finding], newFindings: [Finding], lost: [Finding]
+        ) {
+            self.model = model
+            self.isModelChanged = isModelChanged
+            self.findings = findings
+            self.newFindings = newFindings
+            self.lost = lost
+        }
     }
 
     private struct FileState {

@@ -66,6 +66,11 @@ package struct ObjectStore: Sendable {
         files[""]?[key] = nil
     }
 
+    /// The objects of a kind of a source without files.
+    package func keys(_ kind: ObjectKind) -> [ObjectKey] {
+        (files[""] ?? [:]).keys.filter { $0.kind == kind }
+    }
+
     /// The objects that count, in the order of their keys, and a warning for each that another file has too.
     package func merged() -> (entries: [Entry], findings: [Finding]) {
         var byKey: [ObjectKey: Entry] = [:]

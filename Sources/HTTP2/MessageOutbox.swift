@@ -1,17 +1,18 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Bytes
-internal import HTTP2
+package import Bytes
 
 /// Messages on their way out: DATA as the windows allow, then what ends the stream.
-struct GRPCOutbox: Sendable {
+///
+/// For calls whose messages are whole in memory: gRPC, and requests to the Kubernetes API.
+package struct MessageOutbox: Sendable {
     /// What follows the message.
-    enum Ending: Sendable {
+    package enum Ending: Sendable {
         /// END_STREAM on the last DATA frame: a client's request.
         case endOfStream
-        /// Trailers: a server's response.
-        case trailers(GRPCStatus)
+        /// Trailers: a gRPC server's response.
+        case trailers([(name: String, value: [UInt8])])
     }
 
     private struct Item: Sendable {
@@ -23,23 +24,26 @@ struct GRPCOutbox: Sendable {
 
     private var items: [Item] = []
 
-    /// Whether nothing waits.
-    var isEmpty: Bool { items.isEmpty }
+    /// Nothing waits.
+    package init() {}
 
-    /// Queues a framed message.
-    mutating func append(_ stream: StreamHandle, _ bytes: [UInt8], then ending: Ending) {
+    /// Whether nothing waits.
+    package var isEmpty: Bool { items.isEmpty }
+
+    /// Queues a message, framed as its protocol wants it.
+    package mutating func append(_ stream: StreamHandle, _ bytes: [UInt8], then ending: Ending) {
         items.append(Item(stream: stream, bytes: bytes, ending: ending))
     }
 
     /// Forgets a stream that is over.
-    mutating func remove(_ stream: StreamHandle) {
+    package mutating func remove(_ stream: StreamHandle) {
         items.removeAll { $0.stream == stream }
     }
 
     /// Writes frames until `record` is full or the windows are closed.
     ///
     /// - Returns: whether more can be written once there is room again.
-    mutating func write(_ http2: inout HTTP2Connection, into record: inout ByteBuffer) -> Bool {
+    package mutating func write(_ http2: inout HTTP2Connection, into record: inout ByteBuffer) -> Bool {
         var index = 0
         while index < items.count {
             _ = http2.drainPending(into: &record)
@@ -84,17 +88,10 @@ struct GRPCOutbox: Sendable {
     }
 
     private func finish(_ http2: inout HTTP2Connection, _ item: Item) {
-        guard case .trailers(let status) = item.ending, http2.beginHeaders(item.stream) else { return }
-        http2.addStatus(status)
+        guard case .trailers(let fields) = item.ending, http2.beginHeaders(item.stream) else { return }
+        for field in fields {
+            http2.addField(name: Array(field.name.utf8).span, value: field.value.span)
+        }
         http2.endHeaders(isEndStream: true)
-    }
-}
-
-extension HTTP2Connection {
-    /// Adds `grpc-status` and, unless it is empty, `grpc-message` to the open header block.
-    mutating func addStatus(_ status: GRPCStatus) {
-        addField(name: "grpc-status", value: Array("\(status.code.rawValue)".utf8).span)
-        guard !status.message.isEmpty else { return }
-        addField(name: "grpc-message", value: GRPCText.percentEncoded(status.message).span, indexing: .notIndexed)
     }
 }

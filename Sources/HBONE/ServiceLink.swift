@@ -1,77 +1,82 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Bytes
-internal import GRPC
-internal import HBONE
-internal import HTTP2
-internal import Identity
-internal import LinuxIO
-internal import TLS
+package import Bytes
+package import HTTP2
+package import LinuxIO
+package import TLS
 
-/// One connection to a CA service: TCP, TLS by the server's name, HTTP/2, gRPC; used by one thread.
-final class AuthorityLink {
+/// One connection to a server that is known by its name: TCP, TLS, HTTP/2 and the calls on it; used by one thread.
+package final class ServiceLink<Calls: ClientCalls & ~Copyable> {
     private var connection: HBONEConnection
-    private var calls: GRPCClient
+    private var calls: Calls
     /// When connecting must be over; then when an idle connection is given up.
-    private(set) var deadline: MonotonicTime
-    private(set) var isEstablished = false
+    private var deadline: MonotonicTime
+    /// Whether calls can be started.
+    package private(set) var isEstablished = false
     /// No new calls: the server has said GOAWAY.
-    private(set) var isDraining = false
-    private static let idleTimeout = Nanoseconds.seconds(30)
+    package private(set) var isDraining = false
+    private static var idleTimeout: Nanoseconds { .seconds(30) }
 
     /// Starts to connect.
-    init(
-        to address: SocketAddress, _ service: CertificateSettings.Service, _ context: TLSContext, now: MonotonicTime
-    ) throws(CertificateError) {
-        let configuration = GRPCConfiguration()
+    ///
+    /// - Throws: `.socket`, `.tls`.
+    package init(
+        to address: SocketAddress, context: TLSContext, calls: consuming Calls, configuration: HTTP2Configuration,
+        connectTimeout: Nanoseconds, now: MonotonicTime
+    ) throws(HBONEError) {
         let socket: OwnedDescriptor
         do throws(SystemError) {
             socket = try Socket.connect(Socket.ConnectOptions(destination: address))
         } catch {
-            throw .system(error)
+            throw .socket(errno: error.number)
         }
         do throws(TLSError) {
             connection = try HBONEConnection(
                 socket: socket, context: context, expecting: .anyInTrustDomain, role: .client,
-                configuration: configuration.http2, now: now)
+                configuration: configuration, now: now)
         } catch {
             throw .tls(error)
         }
-        calls = GRPCClient(configuration, authority: "\(service.host):\(service.port)")
-        deadline = now + service.connectTimeout
+        self.calls = calls
+        deadline = now + connectTimeout
     }
 
-    var descriptor: CInt { connection.fd }
-    var callCount: Int { calls.callCount }
+    /// The socket, for the poller.
+    package var descriptor: CInt { connection.fd }
+    /// Calls that are not over.
+    package var callCount: Int { calls.callCount }
     /// Calls that could be started now.
-    var availableCalls: Int { isEstablished && !isDraining ? connection.http2.availableStreams : 0 }
+    package var availableCalls: Int { isEstablished && !isDraining ? connection.http2.availableStreams : 0 }
     /// When something is due.
-    var nextDeadline: MonotonicTime {
+    package var nextDeadline: MonotonicTime {
         min(deadline, calls.nextDeadline, isEstablished ? connection.http2.nextDeadline : .distantFuture)
     }
 
-    func start(_ request: GRPCClient.Request, context: UInt64, now: MonotonicTime) -> Bool {
-        calls.start(request, context: context, &connection.http2, now: now)
+    /// Starts a call.
+    ///
+    /// - Parameter body: starts it on the connection it is lent.
+    package func start<Result>(_ body: (inout Calls, inout HTTP2Connection) -> Result) -> Result {
+        body(&calls, &connection.http2)
     }
 
     /// The socket is ready for something.
-    func becameReady(
+    package func becameReady(
         _ readiness: Readiness, _ scratch: inout Scratch, now: MonotonicTime
-    ) throws(HBONEError) -> [GRPCResponse] {
+    ) throws(HBONEError) -> [Calls.Response] {
         if !readiness.isDisjoint(with: [.readable, .peerFinished, .failed, .hungUp]) {
             connection.isReadable = true
             if !readiness.isDisjoint(with: [.peerFinished, .hungUp, .failed]) { connection.isPeerFinished = true }
         }
         if !readiness.isDisjoint(with: [.writable, .failed, .hungUp]) { try connection.becameWritable(&scratch) }
-        var responses: [GRPCResponse] = []
+        var responses: [Calls.Response] = []
         receiving: while true {
             switch try connection.receive(&scratch) {
             case .established: isEstablished = true
             case .plaintext:
                 while let event = try connection.nextEvent(&scratch, now: now) {
                     if case .goAway = event { isDraining = true }
-                    if let response = take(event, scratch.plaintext) { responses.append(response) }
+                    if let response = take(event, scratch.plaintext, now) { responses.append(response) }
                 }
             case .drained: break receiving
             case .ended:
@@ -83,12 +88,12 @@ final class AuthorityLink {
         return responses
     }
 
-    private func take(_ event: HTTP2Event, _ plaintext: borrowing ByteBuffer) -> GRPCResponse? {
-        calls.receive(event, plaintext.readable, &connection.http2)
+    private func take(_ event: HTTP2Event, _ plaintext: borrowing ByteBuffer, _ now: MonotonicTime) -> Calls.Response? {
+        calls.receive(event, plaintext.readable, &connection.http2, now: now)
     }
 
     /// Writes what waits.
-    func send(_ scratch: inout Scratch) throws(HBONEError) {
+    package func send(_ scratch: inout Scratch) throws(HBONEError) {
         guard isEstablished else { return }
         if calls.callCount > 0 { deadline = .distantFuture }
         var hasMore = true
@@ -102,14 +107,14 @@ final class AuthorityLink {
     ///
     /// - Returns: calls that took too long.
     /// - Throws: when the connection is over: connecting took too long, it was idle, or the server is gone.
-    func expire(now: MonotonicTime) throws(HBONEError) -> [GRPCResponse] {
+    package func expire(now: MonotonicTime) throws(HBONEError) -> [Calls.Response] {
         guard now < deadline else { throw isEstablished ? .closedLocally : .timedOut(.connect) }
         do throws(HTTP2Error) {
             while isEstablished, try connection.http2.tick(now: now) != nil {}
         } catch {
             throw .http2(error)
         }
-        var responses: [GRPCResponse] = []
+        var responses: [Calls.Response] = []
         while let response = calls.expire(&connection.http2, now: now) { responses.append(response) }
         if isEstablished, calls.callCount == 0, deadline == .distantFuture { deadline = now + Self.idleTimeout }
         return responses
@@ -118,8 +123,8 @@ final class AuthorityLink {
     /// Ends the connection.
     ///
     /// - Returns: the calls that were under way.
-    func close(_ status: GRPCStatus, _ scratch: inout Scratch) -> [GRPCResponse] {
+    package func close(because reason: String, _ scratch: inout Scratch) -> [Calls.Response] {
         connection.close(&scratch)
-        return calls.abandon(status)
+        return calls.abandon(because: reason)
     }
 }

@@ -1,0 +1,183 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+package import Bytes
+internal import LinuxIO
+package import Manifest
+internal import Mesh
+
+/// The objects of a Kubernetes cluster as a source of configuration: listed and watched by a thread of its own.
+///
+/// Used as `FolderSource` is: the owner polls `descriptor` for reading, calls `receiveEvents` then, and `load` when `deadline` has
+/// passed. While the API server is away everything that was known serves on.
+///
+/// ## Concurrency model
+/// All methods belong to one thread. The other one shares nothing but the mailboxes.
+package final class ClusterSource {
+    /// What to follow, and how to read it.
+    package struct Options: Sendable {
+        /// The kinds to follow.
+        package var kinds: [ObjectKind]
+        /// How objects are read.
+        package var reader = ManifestReader()
+        /// How objects are translated.
+        package var translation = TranslationOptions()
+        /// When changes count.
+        package var debouncer = ChangeDebouncer()
+
+        /// The kinds that a tunnel reads, or those that a waypoint reads too.
+        package init(forWaypoint: Bool) {
+            kinds = ObjectKind.allCases.filter { kind in
+                APIResource(kind) != nil && (forWaypoint || !kind.isForWaypoints)
+            }
+        }
+    }
+
+    /// How long a start waits for the first lists: then it fails, says why, and whoever runs it tries again.
+    package static var startTimeout: Nanoseconds { .seconds(60) }
+
+    private let options: Options
+    private let updates: Mailbox<ClusterUpdate>
+    private let stopping: Mailbox<Void>
+    private var store = ObjectStore()
+    private var debouncer: ChangeDebouncer
+    /// Kinds that have not been listed yet.
+    private var unsynced: Set<ObjectKind>
+    /// What has come since a list began.
+    private var listed: [ObjectKind: Set<ObjectKey>] = [:]
+    /// Kinds of which an object could not be told which it is, since the list began.
+    private var lost: [ObjectKind: [Finding]] = [:]
+    private var objectFindings: [ObjectKey: [Finding]] = [:]
+    private var troubles: [ObjectKind: String] = [:]
+    /// What is wrong with the connection; nil when nothing is.
+    private var connectionTrouble: String?
+    private var reported: Set<Finding> = []
+    private var lastModel: MeshModel?
+
+    /// Starts to follow a cluster.
+    ///
+    /// - Throws: when the thread or what it waits with cannot be had.
+    package init(_ credentials: ClusterCredentials, options: Options, seed: UInt64) throws(ManifestError) {
+        self.options = options
+        debouncer = options.debouncer
+        unsynced = Set(options.kinds)
+        do throws(SystemError) {
+            let updates = try Mailbox<ClusterUpdate>()
+            let stop = try Mailbox<Void>()
+            self.updates = updates
+            stopping = stop
+            let poller = PollerBox(try Poller(capacity: 16))
+            try poller.value.addReadable(stop.descriptor, token: ClusterLoop.stopToken)
+            let thread = try WorkerThread(name: "ambit-api-client") {
+                ClusterLoop(
+                    credentials, kinds: options.kinds, reader: options.reader, updates: updates, stop: stop,
+                    poller: poller, seed: seed
+                ).run()
+            }
+            thread.detach()
+        } catch {
+            throw .watch(errno: error.number)
+        }
+    }
+
+    deinit {
+        stopping.post(())
+    }
+
+    /// Readable when something may have changed.
+    package var descriptor: CInt { updates.descriptor }
+
+    /// When `load` should be called next; never before everything has been listed once.
+    package var deadline: MonotonicTime { isSynced ? debouncer.deadline ?? .distantFuture : .distantFuture }
+
+    /// Whether everything has been listed once.
+    package var isSynced: Bool { unsynced.isEmpty }
+
+    /// What is still waited for before the first load, for whoever waits.
+    package var waitingFor: String {
+        trouble ?? "no complete list yet of " + unsynced.sorted().map(\.name).joined(separator: ", ")
+    }
+
+    /// What keeps the lists from being complete; nil when nothing is known to.
+    package var trouble: String? {
+        if let connectionTrouble { return connectionTrouble }
+        return troubles.min { $0.key < $1.key }.map { "\($0.key.name): \($0.value)" }
+    }
+
+    /// The objects that count now.
+    package var objects: ObjectStore { store }
+
+    /// Takes what has come; `deadline` may be another afterwards.
+    package func receiveEvents(now: MonotonicTime) {
+        for update in updates.takeAll() {
+            take(update)
+            debouncer.note(now: now)
+        }
+    }
+
+    /// Makes the mesh of what has come.
+    ///
+    /// - Returns: what the cluster says now; nil when nothing changed since the last call, or not everything has been listed.
+    package func load(now: MonotonicTime) -> FolderSource.Load? {
+        receiveEvents(now: now)
+        guard isSynced, lastModel == nil || debouncer.deadline != nil else { return nil }
+        debouncer.reset(now: now)
+        let translation = translate(store, options: options.translation)
+        let findings = ownFindings + translation.findings
+        let newFindings = findings.filter { !reported.contains($0) }
+        reported = Set(findings)
+        let isModelChanged = translation.model != lastModel
+        if isModelChanged { lastModel = translation.model }
+        let unknown = lost.filter(\.key.failsClosed).sorted { $0.key < $1.key }.flatMap(\.value)
+        return FolderSource.Load(
+            model: translation.model, isModelChanged: isModelChanged, findings: findings, newFindings: newFindings,
+            lost: unknown)
+    }
+
+    private var ownFindings: [Finding] {
+        var result: [Finding] = []
+        if let connectionTrouble {
+            result.append(Finding(.error, text: "\(connectionTrouble); what was last known serves"))
+        }
+        for (kind, text) in troubles.sorted(by: { $0.key < $1.key }) {
+            result.append(Finding(.error, object: kind.name, text: "\(text); what was last known serves"))
+        }
+        result += lost.sorted { $0.key < $1.key }.flatMap(\.value)
+        result += objectFindings.sorted { $0.key < $1.key }.flatMap(\.value)
+        return result
+    }
+
+    private func take(_ update: ClusterUpdate) {
+        switch update {
+        case .set(let object, let findings):
+            store.set(object)
+            objectFindings[object.key] = findings.isEmpty ? nil : findings
+            listed[object.key.kind]?.insert(object.key)
+        case .refused(let key, let findings):
+            objectFindings[key] = findings
+            listed[key.kind]?.insert(key)
+        case .removed(let key): remove(key)
+        case .lost(let kind, let findings): lost[kind] = findings
+        case .listBegan(let kind):
+            listed[kind] = []
+            lost[kind] = nil
+        case .listComplete(let kind):
+            let kept = listed.removeValue(forKey: kind) ?? []
+            // One of those that did not come may be the one that could not be told.
+            if lost[kind] == nil { for key in store.keys(kind) where !kept.contains(key) { remove(key) } }
+            unsynced.remove(kind)
+        case .absent(let kind):
+            listed[kind] = nil
+            for key in store.keys(kind) { remove(key) }
+            unsynced.remove(kind)
+        case .trouble(let kind, let text): troubles[kind] = text
+        case .connection(let text): connectionTrouble = text
+        }
+    }
+
+    private func remove(_ key: ObjectKey) {
+        store.remove(key)
+        objectFindings[key] = nil
+        listed[key.kind]?.remove(key)
+    }
+}

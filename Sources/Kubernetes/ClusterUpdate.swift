@@ -1,0 +1,26 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Manifest
+
+/// What the thread that watches the API server tells the one that makes the mesh of it.
+enum ClusterUpdate: Sendable {
+    /// An object as it is now, and what is wrong with it.
+    case set(ManifestObject, [Finding])
+    /// An object that cannot be used as it is now: its last good version counts.
+    case refused(ObjectKey, [Finding])
+    /// An object is gone.
+    case removed(ObjectKey)
+    /// An object of the kind could not be told which it is.
+    case lost(ObjectKind, [Finding])
+    /// All objects of the kind follow.
+    case listBegan(ObjectKind)
+    /// Those that have not come since are gone.
+    case listComplete(ObjectKind)
+    /// The kind is not served: it has no objects.
+    case absent(ObjectKind)
+    /// What is wrong with the kind's list or watch; nil when nothing is any more.
+    case trouble(ObjectKind, String?)
+    /// What is wrong with the connection or the credentials; nil when nothing is any more.
+    case connection(String?)
+}

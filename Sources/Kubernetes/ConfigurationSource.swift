@@ -1,0 +1,105 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+package import Bytes
+package import LinuxIO
+package import Manifest
+
+/// Where the configuration comes from: a folder of manifests, or a cluster's API server.
+///
+/// Owned by one thread.
+package final class ConfigurationSource {
+    /// A folder in a box, because it cannot be copied.
+    private final class Folder {
+        var source: FolderSource
+        init(_ source: consuming FolderSource) { self.source = source }
+    }
+
+    private enum Origin {
+        case folder(Folder)
+        case cluster(ClusterSource)
+    }
+
+    private let origin: Origin
+
+    /// A folder.
+    package init(_ folder: consuming FolderSource) {
+        origin = .folder(Folder(folder))
+    }
+
+    /// A cluster.
+    package init(_ cluster: ClusterSource) {
+        origin = .cluster(cluster)
+    }
+
+    /// A cluster, reached as a kubeconfig says, or as `ClusterCredentials.find` finds out.
+    ///
+    /// - Throws: with a line that says what is wrong.
+    package static func cluster(
+        kubeconfig: String, options: ClusterSource.Options
+    ) throws -> ConfigurationSource {
+        let credentials = try ClusterCredentials.find(kubeconfig: kubeconfig, environment: ProcessEnvironment.value)
+        let seed = UInt64(truncatingIfNeeded: WallClock.now())
+        return ConfigurationSource(try ClusterSource(credentials, options: options, seed: seed))
+    }
+
+    /// Waits until the source has told everything once: a folder at once, a cluster when its lists are complete.
+    ///
+    /// - Parameter report: gets a line about each thing that it waits for.
+    /// - Returns: nil when that takes too long or a signal ends the process; `waitingFor` says what was lacking.
+    package func firstLoad(_ signals: SignalQueue, report: (String) -> Void) -> FolderSource.Load? {
+        var reported: String?
+        let deadline = MonotonicClock.now() + ClusterSource.startTimeout
+        while true {
+            let now = MonotonicClock.now()
+            if let loaded = load(now: now) { return loaded }
+            guard now < deadline else { return nil }
+            if case .cluster(let cluster) = origin, let trouble = cluster.trouble, trouble != reported {
+                report(trouble)
+                reported = trouble
+            }
+            let milliseconds = CInt(clamping: (deadline - now).milliseconds + 1)
+            if signals.wait(alsoFor: descriptor, milliseconds: milliseconds).signal != nil { return nil }
+        }
+    }
+
+    /// Readable when something may have changed.
+    package var descriptor: CInt {
+        switch origin {
+        case .folder(let folder): folder.source.descriptor
+        case .cluster(let cluster): cluster.descriptor
+        }
+    }
+
+    /// When `load` should be called next.
+    package var deadline: MonotonicTime {
+        switch origin {
+        case .folder(let folder): folder.source.deadline
+        case .cluster(let cluster): cluster.deadline
+        }
+    }
+
+    /// What a first `load` that gave nothing waits for.
+    package var waitingFor: String {
+        switch origin {
+        case .folder: "the folder could not be read"
+        case .cluster(let cluster): cluster.waitingFor
+        }
+    }
+
+    /// Takes the changes that made `descriptor` readable; `deadline` may be another afterwards.
+    package func receiveEvents(now: MonotonicTime) {
+        switch origin {
+        case .folder(let folder): folder.source.receiveEvents(now: now)
+        case .cluster(let cluster): cluster.receiveEvents(now: now)
+        }
+    }
+
+    /// What the source says now; nil when nothing changed since the last call, findings included.
+    package func load(now: MonotonicTime) -> FolderSource.Load? {
+        switch origin {
+        case .folder(let folder): folder.source.load(now: now)
+        case .cluster(let cluster): cluster.load(now: now)
+        }
+    }
+}

@@ -1,0 +1,176 @@
+# SPDX-FileCopyrightText: The Ambit authors
+# SPDX-License-Identifier: Apache-2.0
+"""The API server of a world: started, killed, asked through kubectl, and a folder-like way to write objects."""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from .command import run
+from .tunnel import Tunnel
+from .waiting import eventually
+
+PORT = 6443
+TOKEN = "token-of-the-administrator"
+HERE = Path(__file__).resolve().parents[1]
+
+
+def kubectl_binary():
+    """kubectl, which the Debian package kubernetes-client brings; None without it."""
+    return os.environ.get("KUBECTL") or shutil.which("kubectl")
+
+
+def make_certificates(directory, names, client="ambit-test-client"):
+    """A CA, the server's certificate, and one for a client, by openssl."""
+    def openssl(*words):
+        run("openssl", *words)
+
+    def key(name):
+        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", directory / f"{name}.key")
+
+    key("ca")
+    openssl("req", "-x509", "-key", directory / "ca.key", "-days", "1", "-subj", "/CN=test-cluster-ca",
+            "-out", directory / "ca.crt")
+    for name, subject, extension in (("server", "/CN=kube-apiserver", f"subjectAltName={names}\n"
+                                      "extendedKeyUsage=serverAuth"),
+                                     ("client", f"/O=system:masters/CN={client}", "extendedKeyUsage=clientAuth")):
+        key(name)
+        (directory / f"{name}.ext").write_text(extension + "\n")
+        openssl("req", "-new", "-key", directory / f"{name}.key", "-subj", subject, "-out", directory / f"{name}.csr")
+        openssl("x509", "-req", "-in", directory / f"{name}.csr", "-CA", directory / "ca.crt",
+                "-CAkey", directory / "ca.key", "-CAcreateserial", "-days", "1",
+                "-extfile", directory / f"{name}.ext", "-out", directory / f"{name}.crt")
+
+
+class ApiServer:
+    """In a world: on a host of its own, reached by the nodes over the fabric; `netns` None: on loopback here."""
+
+    def __init__(self, directory, netns=None, address="127.0.0.1", port=PORT, options=()):
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True)
+        self.netns, self.address, self.port = netns, address, port
+        self.options = list(options)
+        make_certificates(self.directory, f"IP:{address},DNS:kubernetes.default.svc")
+        (self.directory / "users.json").write_text(json.dumps(
+            {TOKEN: {"user": "admin", "groups": ["system:masters"]}}))
+        self.kubeconfig = self.directory / "kubeconfig"
+        self.write_kubeconfig(self.kubeconfig, {"token": TOKEN})
+        self.processes = []
+
+    def write_kubeconfig(self, path, user, **cluster):
+        """In JSON, which is YAML."""
+        place = {"server": f"https://{self.address}:{self.port}", "certificate-authority": "ca.crt", **cluster}
+        path.write_text(json.dumps({
+            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "clusters": [{"name": "c", "cluster": {k: v for k, v in place.items() if v is not None}}],
+            "users": [{"name": "u", "user": user}],
+            "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}]}, indent=1))
+
+    def start(self):
+        argv = [sys.executable, "-B", "-m", "mesh.apiserver", "--address", self.address, "--port", self.port,
+                "--directory", self.directory, *self.options]
+        env = {"PYTHONPATH": str(HERE)}
+        log = self.directory / f"server-{len(self.processes) + 1}.log"
+        if self.netns:
+            process = self.netns.start(*argv, log=log, env=env)
+        else:
+            from .process import Process
+            process = Process(argv, log, env)
+        self.processes.append(process)
+        eventually(lambda: "is ready" in process.text() or process.status is not None, 15)
+        assert process.status is None, process.text()
+        return self
+
+    def kill(self):
+        self.processes[-1].kill()
+
+    def stop(self):
+        for process in self.processes:
+            process.stop()
+
+    def run(self, *argv, **options):
+        """A command where the server is, or that can reach it."""
+        return self.netns.run(*argv, **options) if self.netns else run(*argv, **options)
+
+    def kubectl(self, *words, **options):
+        home = f"HOME={self.directory}"
+        return self.run("env", home, kubectl_binary(), "--kubeconfig", self.kubeconfig, *words, **options)
+
+    def request(self, path, body=None, method=None):
+        """Asks without kubectl: JSON in, JSON out."""
+        given = [] if body is None else ["-H", "content-type: application/json", "-d", json.dumps(body)]
+        url = f"https://{self.address}:{self.port}{path}"
+        answer = self.run("curl", "-sS", "--http2", "--cacert", self.directory / "ca.crt", "-H",
+                          f"authorization: Bearer {TOKEN}", *(["-X", method] if method else []), *given, url).stdout
+        return json.loads(answer)
+
+    def control(self, what, **value):
+        return self.request(f"/test/{what}", value)
+
+    def fault(self, match, times=1, **value):
+        self.control("fault", match=match, times=times, **value)
+
+    def requests(self):
+        """All requests so far, as `METHOD path`."""
+        return [line for line in self.control("requests")["requests"] if "/test/" not in line]
+
+
+class Cluster:
+    """Stands where a World has its ConfigurationFolder: objects go to the API server."""
+
+    path = ""
+    PLURALS = {"Namespace": "namespaces", "Node": "nodes", "Pod": "pods", "Service": "services",
+               "EndpointSlice": "endpointslices", "Gateway": "gateways", "HTTPRoute": "httproutes",
+               "AuthorizationPolicy": "authorizationpolicies", "PeerAuthentication": "peerauthentications",
+               "ServiceEntry": "serviceentries", "WorkloadEntry": "workloadentries"}
+
+    def __init__(self, server):
+        self.server = server
+
+    def place(self, value, named=True):
+        group = value["apiVersion"]
+        root = f"/apis/{group}" if "/" in group else f"/api/{group}"
+        namespace = value["metadata"].get("namespace")
+        middle = f"/namespaces/{namespace}" if namespace else ""
+        name = f"/{value['metadata']['name']}" if named else ""
+        return f"{root}{middle}/{self.PLURALS[value['kind']]}{name}"
+
+    def apply(self, *objects):
+        for value in objects:
+            answer = self.server.request(self.place(value, named=False), value)
+            if answer.get("reason") == "AlreadyExists":
+                answer = self.server.request(self.place(value), value, "PUT")
+            assert answer["kind"] == value["kind"], answer
+
+    def delete(self, *objects):
+        for value in objects:
+            self.server.request(self.place(value), method="DELETE")
+
+
+def cluster(world, options=()):
+    """Gives a world an API server on a machine of its own, in the place of its folder; before any object is made."""
+    host = world.host("apiserver")
+    address = host.ip
+    server = ApiServer(world.directory / "apiserver", host.netns, address, options=options).start()
+    world.closing(server.stop)
+    world.folder = Cluster(server)
+    return server
+
+
+class ClusterTunnel(Tunnel):
+    """A tunnel that follows the API server."""
+
+    def command(self):
+        command = super().command()
+        place = command.index("--config")
+        command[place:place + 2] = ["--kubernetes", "--kubeconfig", self.folder.server.kubeconfig]
+        return command
+
+
+def node(world, name, **options):
+    """A node whose tunnel follows the API server."""
+    made = world.node(name, tunnel=False, **options)
+    made.tunnel = ClusterTunnel(made, world.folder, world.ca_directory, world.directory)
+    return made

@@ -1,0 +1,162 @@
+# SPDX-FileCopyrightText: The Ambit authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tunnels that follow a cluster's API server: what kubectl does is in force, and what fails does not stop traffic."""
+
+import json
+
+import pytest
+from mesh import kubernetes, manifests
+from mesh.serving import exchange
+from mesh.waiting import always, eventually
+
+SECRET = b"nobody on the wire may read this"
+
+
+@pytest.fixture
+def server(world):
+    return kubernetes.cluster(world)
+
+
+def client_and_server(world, ambient=True, options=()):
+    """Two pods on two nodes, described by the API server only."""
+    world.namespace("default", ambient=ambient)
+    client = world.pod("client", kubernetes.node(world, "node1"))
+    server = world.pod("server", kubernetes.node(world, "node2"))
+    for tunnel in world.tunnels:
+        tunnel.options += options
+    world.start()
+    server.serve(8080)
+    return client, server
+
+
+def send(client, server):
+    with client.connect(server, 8080) as connection:
+        exchange(connection, SECRET)
+
+
+def test_a_mesh_from_the_api_server_carries_mutual_tls(world, server):
+    client, peer = client_and_server(world)
+    capture = world.capture()
+    send(client, peer)
+    entry = client.node.tunnel.wait_access(direction="outbound", src__workload="client", dst__workload="server")
+    assert entry["src.identity"] == client.spiffe_id
+    assert entry["dst.identity"] == peer.spiffe_id
+    segments = [segment for segment in capture.segments()
+                if kubernetes.PORT not in (segment.source_port, segment.destination_port)]
+    assert segments and not any(SECRET in segment.payload for segment in segments)
+
+
+@pytest.mark.skipif(not kubernetes.kubectl_binary(), reason="kubectl is missing: apt install kubernetes-client")
+def test_kubectl_label_enrols_running_pods_and_kubectl_apply_refuses_at_once(world, server):
+    client, peer = client_and_server(world, ambient=False)
+    capture = world.capture()
+    send(client, peer)
+    assert any(SECRET in segment.payload for segment in capture.segments())
+
+    server.kubectl("label", "namespace", "default", "istio.io/dataplane-mode=ambient")
+
+    def is_carried():
+        send(client, peer)
+        return peer.node.tunnel.access(direction="inbound", src__identity=client.spiffe_id)
+
+    eventually(is_carried, 10, every=0.2)
+
+    deny = manifests.authorization_policy("deny", "default", "DENY", [{}], {"app": "server"})
+    server.kubectl("apply", "--validate=false", "-f", "-", input=json.dumps(deny))
+    eventually(lambda: client.is_refused(peer, 8080), 5)
+
+    server.kubectl("delete", "-n", "default", "authorizationpolicies.security.istio.io", "deny")
+    eventually(lambda: not client.is_refused(peer, 8080), 5)
+
+    server.kubectl("label", "namespace", "default", "istio.io/dataplane-mode-")
+    eventually(lambda: all("pod left the mesh" in tunnel.log() for tunnel in world.tunnels), 10)
+    capture = world.capture()
+    send(client, peer)
+    assert any(SECRET in segment.payload for segment in capture.segments())
+
+
+def test_traffic_goes_on_while_the_api_server_is_gone_and_changes_are_seen_when_it_is_back(world, server):
+    client, peer = client_and_server(world)
+    send(client, peer)
+    with client.connect(peer, 8080) as old:
+        exchange(old, b"before")
+        server.kill()
+        tunnel = client.node.tunnel
+        eventually(lambda: "what was last known serves" in tunnel.log(), 10)
+        exchange(old, b"meanwhile")
+        send(client, peer)
+        assert tunnel.is_ready()
+        server.start()
+        exchange(old, b"after")
+    world.folder.apply(manifests.authorization_policy("deny", "default", "DENY", [{}], {"app": "server"}))
+    eventually(lambda: client.is_refused(peer, 8080), 40, every=0.2)
+
+
+def test_a_list_in_pages_serves_where_streaming_lists_are_refused(world, server):
+    server.control("settings", streamingLists=False)
+    client, peer = client_and_server(world)
+    send(client, peer)
+    asked = server.requests()
+    assert any("/api/v1/pods?limit=" in line for line in asked)
+    # After the list the watch goes on from its version.
+    assert any("/api/v1/pods?watch=true" in line and "resourceVersion=" in line for line in asked)
+
+
+def test_a_watch_that_is_too_old_is_listed_anew_and_loses_nothing(world, server):
+    client, peer = client_and_server(world)
+    send(client, peer)
+    # Connections are cut, and meanwhile the history is forgotten and a policy made.
+    server.fault("watch=true", times=-1, status=503)
+    server.fault("GET /api/v1/nodes", times=1, cut=True)
+    server.kill()
+    server.start()
+    server.control("compact")
+    world.folder.apply(manifests.authorization_policy("deny", "default", "DENY", [{}], {"app": "server"}))
+    server.control("compact")
+    eventually(lambda: client.is_refused(peer, 8080), 40, every=0.2)
+
+
+def test_a_kind_whose_definition_comes_later_is_picked_up(world):
+    server = kubernetes.cluster(world, options=["--no-custom-resources"])
+    client, peer = client_and_server(world)
+    send(client, peer)
+    from mesh.apiserver.resources import MESH_DEFINITIONS
+    for definition in MESH_DEFINITIONS:
+        server.request("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
+    world.folder.apply(manifests.authorization_policy("deny", "default", "DENY", [{}], {"app": "server"}))
+    eventually(lambda: client.is_refused(peer, 8080), 30, every=0.2)
+
+
+def test_a_forbidden_kind_keeps_the_tunnel_from_starting_and_is_named(world, server):
+    world.namespace("default")
+    node = kubernetes.node(world, "node1")
+    server.control("users", **{kubernetes.TOKEN: {
+        "user": "system:serviceaccount:ambit-system:ambit-tunnel", "groups": [],
+        "denied": [["watch", "authorizationpolicies"], ["list", "authorizationpolicies"]]}})
+    node.tunnel.start(wait=False)
+    always(lambda: not node.tunnel.is_ready(), 2)
+    node.tunnel.terminate()
+    assert node.tunnel.process.wait() == 1
+    assert "AuthorizationPolicy: authorizationpolicies is forbidden" in node.tunnel.log()
+
+
+def test_a_client_certificate_is_as_good_as_a_token(world, server):
+    server.write_kubeconfig(server.kubeconfig, {"client-certificate": "client.crt", "client-key": "client.key"})
+    client, peer = client_and_server(world)
+    send(client, peer)
+
+
+@pytest.mark.parametrize("user, cluster, said", [
+    ({"token": "wrong"}, {}, "Unauthorized"),
+    ({"token": kubernetes.TOKEN}, {"certificate-authority": "client.crt"}, "authority"),
+    ({"token": kubernetes.TOKEN}, {"tls-server-name": "other.example"}, "another name"),
+    ({"token": kubernetes.TOKEN}, {"insecure-skip-tls-verify": True}, "insecure-skip-tls-verify is refused"),
+    ({"exec": {"command": "aws"}}, {}, "not supported"),
+], ids=["token", "authority", "name", "insecure", "exec"])
+def test_what_is_wrong_with_credentials_is_said(world, server, user, cluster, said):
+    node = kubernetes.node(world, "node1")
+    server.write_kubeconfig(server.kubeconfig, user, **cluster)
+    node.tunnel.start(wait=False)
+    eventually(lambda: said in node.tunnel.log(), 10, message=node.tunnel.log)
+    node.tunnel.terminate()
+    assert node.tunnel.process.wait() == 1
