@@ -54,6 +54,10 @@ enum ConnectionEnd {
         case route(String, RefusalReason)
         /// The pod has as many connections as it may.
         case podLimit
+        /// The pod opens connections faster than it may.
+        case rateLimit
+        /// As many bytes wait for the pod's slow sockets as may.
+        case bufferLimit
         /// The pod has as many handshakes in flight as it may.
         case handshakeLimit
         /// Too many bytes wait for slow sockets.
@@ -121,6 +125,8 @@ extension ConnectionEnd {
         case .refused(.unknownTarget): .unknownDestination
         case .refused(.route(_, let reason)): reason
         case .refused(.podLimit): .connectionLimit
+        case .refused(.rateLimit): .rateLimit
+        case .refused(.bufferLimit): .bufferLimit
         case .refused(.handshakeLimit): .handshakeLimit
         case .refused(.memory): .memoryCeiling
         case .refused(.noIdentity): .noCertificate
@@ -151,8 +157,10 @@ extension ConnectionEnd {
             "refused: no service with an address is called \(name); see `ambit-tunnel check --config`"
         case .refused(.route(let text, _)): text
         case .refused(.podLimit): "refused: the pod has reached its limit of connections"
+        case .refused(.rateLimit): "refused: the pod opens connections faster than its limit"
+        case .refused(.bufferLimit): "refused: the pod has reached its limit of bytes that wait for slow sockets"
         case .refused(.handshakeLimit): "refused: the pod has reached its limit of handshakes in flight"
-        case .refused(.memory): "refused: too many bytes wait for slow sockets"
+        case .refused(.memory): "refused: too many bytes wait for slow sockets; the memory ceiling is reached"
         case .refused(.noIdentity): "refused: no certificate has been issued for the pod's service account"
         case .refused(.descriptors): "refused: out of file descriptors"
         case .refused(.badRequest(let text, _, _)): text

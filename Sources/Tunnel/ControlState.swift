@@ -104,7 +104,7 @@ final class ControlState: Sendable {
         tables.workloads = { [self] in
             snapshot.workloadRows(node: configuration.nodeName, pending: pending)
         }
-        tables.services = { [self] in snapshot.serviceRows() }
+        tables.services = { [self] in snapshot.serviceRows(findings: findings) }
         tables.policies = { [self] in snapshot.policyRows(node: configuration.nodeName, findings: findings) }
         tables.certificates = { [self] in certificates }
         tables.connections = { [self] in connections() }

@@ -31,8 +31,11 @@ extension MeshSnapshot {
         }
     }
 
-    func serviceRows() -> [ServiceRow] {
-        services.records.map { record in
+    /// The services, and after them what is wrong with those that are not among them.
+    func serviceRows(findings: [Finding]) -> [ServiceRow] {
+        let notes = Dictionary(grouping: findings, by: \.object).mapValues { $0.map(\.description) }
+        var told: Set<String> = []
+        var rows = services.records.map { record in
             var row = ServiceRow()
             row.namespace = self[record.namespace]
             row.name = self[record.name]
@@ -48,12 +51,34 @@ extension MeshSnapshot {
             row.waypoint = record.waypoint.map { description(of: $0) } ?? ""
             row.endpoints = Int(record.endpoints.count)
             row.readyEndpoints = Int(record.eligibleCount)
+            for object in Self.serviceKinds.map({ "\($0) \(row.namespace)/\(row.name)" }) {
+                told.insert(object)
+                row.notes += notes[object] ?? []
+            }
+            if row.readyEndpoints == 0 {
+                let reason = row.endpoints == 0 ? "it has no endpoint" : "no endpoint is ready"
+                row.notes.append("\(reason); connections to it are refused")
+            }
             return row
         }
+        let kinds = Set(Self.serviceKinds)
+        for finding in findings {
+            let parts = finding.object.split(whereSeparator: { $0 == " " || $0 == "/" })
+            guard parts.count == 3, kinds.contains(String(parts[0])), !told.contains(finding.object) else { continue }
+            var row = ServiceRow()
+            row.namespace = String(parts[1])
+            row.name = String(parts[2])
+            row.notes = [finding.description]
+            rows.append(row)
+        }
+        return rows
     }
 
-    /// To how many workloads of a node each policy applies, by position.
-    private func workloadsByPolicy(node: String) -> [Int] {
+    /// The kinds of objects that make services.
+    private static let serviceKinds = ["Service", "ServiceEntry"]
+
+    /// To how many of some workloads each policy applies, by position.
+    private func workloadsByPolicy(_ chosen: some Sequence<WorkloadIndex>) -> [Int] {
         var counts = [Int](repeating: 0, count: policies.records.count)
         func count(_ set: RuleSetIndex?) {
             guard let set else { return }
@@ -61,7 +86,7 @@ extension MeshSnapshot {
                 counts[policies.ruleSetMembers[position].position] += 1
             }
         }
-        for workload in workloads(onNode: node) {
+        for workload in chosen {
             count(policies.meshRules)
             count(self[workload].namespaceRules)
             count(self[workload].selectorRules)
@@ -73,15 +98,17 @@ extension MeshSnapshot {
     /// silent about it.
     func policyRows(node: String, findings: [Finding]) -> [PolicyRow] {
         let notes = Dictionary(grouping: findings, by: \.object).mapValues { $0.map(\.description) }
-        let counts = workloadsByPolicy(node: node)
-        var rows = zip(policies.records, counts).map { record, count in
+        let local = workloadsByPolicy(workloads(onNode: node))
+        let everywhere = workloadsByPolicy(workloads.records.indices.map { WorkloadIndex(UInt32($0)) })
+        var rows = policies.records.indices.map { position in
+            let record = policies.records[position]
             var row = PolicyRow()
             row.kind = "AuthorizationPolicy"
             row.namespace = self[record.namespace]
             row.name = self[record.name]
             row.action = record.outcome.action
             row.isDryRun = record.outcome.isDryRun
-            row.workloads = count
+            row.workloads = local[position]
             row.scope =
                 switch record.scope {
                 case .mesh: "Global"
@@ -89,6 +116,7 @@ extension MeshSnapshot {
                 case .selector: "WorkloadSelector"
                 }
             row.notes = notes["AuthorizationPolicy \(row.namespace)/\(row.name)"] ?? []
+            if everywhere[position] == 0 { row.notes.append("no effect: it selects no workload of the mesh") }
             return row
         }
         let named = Set(rows.map { "AuthorizationPolicy \($0.namespace)/\($0.name)" })

@@ -62,15 +62,20 @@ final class Pod: Sendable {
     /// Counts one connection more, unless the pod has as many as it may, or opens them faster than it may.
     ///
     /// - Parameter worker: the index of the worker that carries it.
-    func admitConnection(_ configuration: TunnelConfiguration, worker: Int, now: MonotonicTime) -> Bool {
-        guard connections.add(1, ordering: .relaxed).newValue <= configuration.connectionsPerPod,
-            admitRate(configuration.connectionRatePerPod, now: now)
-        else {
+    /// - Returns: why it may not, and nothing is counted then; nil when it may.
+    func admitConnection(
+        _ configuration: TunnelConfiguration, worker: Int, now: MonotonicTime
+    ) -> ConnectionEnd.Refusal? {
+        guard connections.add(1, ordering: .relaxed).newValue <= configuration.connectionsPerPod else {
             connections.subtract(1, ordering: .relaxed)
-            return false
+            return .podLimit
+        }
+        guard admitRate(configuration.connectionRatePerPod, now: now) else {
+            connections.subtract(1, ordering: .relaxed)
+            return .rateLimit
         }
         loads[worker].relays.add(1, ordering: .relaxed)
-        return true
+        return nil
     }
 
     /// One second's count in the low half, the second itself in the high half; twice the rate is let through, so that a

@@ -100,4 +100,15 @@ extension Worker {
             }
         }
     }
+
+    /// Counts a connection more of a pod.
+    ///
+    /// - Returns: why it must not be, and nothing is counted then; nil when it may.
+    func admitConnection(_ pod: Pod) -> ConnectionEnd.Refusal? {
+        if shedsNewWork { return .memory }
+        return pod.admitConnection(configuration, worker: index, now: now)
+    }
+
+    /// Whether the last eighth of the memory ceiling is reached: it is left to the connections that there are.
+    private var shedsNewWork: Bool { scratch.pool.inUse > scratch.pool.limit - scratch.pool.limit / 8 }
 }

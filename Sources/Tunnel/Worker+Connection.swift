@@ -234,18 +234,24 @@ extension Worker {
                 }
             }
             if written < count, end == nil {
-                let rest = (offset + written)..<(offset + count)
                 if written > 0 { relay.flags.remove(.writable) }
-                if !relay.details.pod.admit(buffered: rest.count, limit: self.configuration.bufferedBytesPerPod)
-                    || !self.scratch.keep(plaintext: rest, in: &relay.queue)
-                {
-                    end = .refused(.memory)
-                }
+                if let refusal = self.keep((offset + written)..<(offset + count), &relay) { end = .refused(refusal) }
             }
             if isEndStream, end == nil { end = self.takeEndOfStream(&relay) }
             return written
         }
         connection.hbone.http2.consumed(stream, count: consumed ?? count)
         if let end { deferred.append(.finishRelay(key, end)) }
+    }
+
+    /// Keeps a range of the plaintext for an application that does not take it now.
+    private func keep(_ range: Range<Int>, _ relay: inout Relay) -> ConnectionEnd.Refusal? {
+        let pod = relay.details.pod
+        guard pod.admit(buffered: range.count, limit: configuration.bufferedBytesPerPod) else { return .bufferLimit }
+        let before = relay.queue.count
+        if scratch.keep(plaintext: range, in: &relay.queue) { return nil }
+        // What found room is in the queue, and is released with it.
+        pod.release(buffered: range.count - (relay.queue.count - before))
+        return .memory
     }
 }

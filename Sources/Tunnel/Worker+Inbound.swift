@@ -64,9 +64,9 @@ extension Worker {
             return markDirty(&connection, key)
         case .accepted(let accepted): details = accepted
         }
-        guard pod.admitConnection(configuration, worker: index, now: now) else {
+        if let refusal = admitConnection(pod) {
             refuse(stream, 503, &connection)
-            observer.closed(details, .refused(.podLimit), bytesFromApplication: 0, bytesToApplication: 0, now: now)
+            observer.closed(details, .refused(refusal), bytesFromApplication: 0, bytesToApplication: 0, now: now)
             return markDirty(&connection, key)
         }
         let socket: OwnedDescriptor
@@ -170,8 +170,8 @@ extension Worker {
             Socket.resetOnClose(socket.rawValue)
             observer.closed(details, end, bytesFromApplication: 0, bytesToApplication: 0, now: now)
         case .accepted(let details):
-            guard pod.admitConnection(configuration, worker: index, now: now) else {
-                return refuse(socket, .destination, pod: pod, peer: peer, target: target, .refused(.podLimit))
+            if let refusal = admitConnection(pod) {
+                return refuse(socket, .destination, pod: pod, peer: peer, target: target, .refused(refusal))
             }
             startSplice(socket, to: applicationOptions(details), details)
         }

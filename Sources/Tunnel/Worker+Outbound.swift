@@ -36,8 +36,8 @@ extension Worker {
         guard let source = snapshot.workload(uid: pod.uid) else {
             return refuse(socket, .source, pod: pod, peer: peer, target: target, .refused(.unknownWorkload))
         }
-        guard pod.admitConnection(configuration, worker: index, now: now) else {
-            return refuse(socket, .source, pod: pod, peer: peer, target: target, .refused(.podLimit))
+        if let refusal = admitConnection(pod) {
+            return refuse(socket, .source, pod: pod, peer: peer, target: target, .refused(refusal))
         }
         let details = ConnectionDetails(
             pod: pod, reporter: .source, source: peer, target: target, generation: snapshot.generation, opened: now)

@@ -233,4 +233,22 @@ struct PolicyTests {
         #expect(policy.creationTimestamp == 1_000_000_000)
         #expect(outcome.findings.count == findings)
     }
+
+    @Test("Of peer authentications for the same workloads the oldest counts; the others say that they have no effect")
+    func shadowed() throws {
+        func object(_ namespace: String, _ name: String, _ year: Int, _ spec: String = "{}") -> String {
+            "---\n{apiVersion: security.istio.io/v1, kind: PeerAuthentication, metadata: {name: \(name), "
+                + "namespace: \(namespace), creationTimestamp: '\(year)-01-01T00:00:00Z'}, spec: \(spec)}\n"
+        }
+        let selected = "{selector: {matchLabels: {a: b}}}"
+        let outcome = try translated(
+            object("x", "young", 2003) + object("x", "old", 2001) + object("y", "young", 2003)
+                + object("x", "chosen", 2004, selected) + object("x", "chosen-too", 2005, selected)
+                + object("istio-system", "mesh", 2002) + object("ambit-system", "mesh-too", 2003))
+        let texts = outcome.findings.filter { $0.contains("no effect") }
+        #expect(texts.count == 3)
+        #expect(texts.contains { $0.contains("x/young: no effect: PeerAuthentication x/old is") })
+        #expect(texts.contains { $0.contains("x/chosen-too: no effect: PeerAuthentication x/chosen is") })
+        #expect(texts.contains { $0.contains("mesh-too: no effect: PeerAuthentication istio-system/mesh is") })
+    }
 }

@@ -48,6 +48,7 @@ struct PolicyRowTests {
     func notes() {
         var model = MeshModel()
         model.authorizationPolicies = [policy("a", "p")]
+        model.workloads = [workload("w1", "a", node: "there")]
         let rows = MeshSnapshot(model, generation: 1).policyRows(
             node: "here",
             findings: [
@@ -57,5 +58,20 @@ struct PolicyRowTests {
             ])
         #expect(rows.map(\.kind) == ["AuthorizationPolicy", "Finding"])
         #expect(rows.map(\.notes.count) == [2, 1])
+    }
+
+    @Test("A policy that selects no workload of any node says that it has no effect")
+    func withoutEffect() {
+        var model = MeshModel()
+        model.authorizationPolicies = [
+            policy("a", "here", selector: ["app": "web"]), policy("a", "nowhere", selector: ["app": "wbe"]),
+            policy("a", "there", selector: ["app": "db"]),
+        ]
+        model.workloads = [
+            workload("w1", "a", node: "here", labels: ["app": "web"]),
+            workload("w2", "a", node: "there", labels: ["app": "db"]),
+        ]
+        let rows = MeshSnapshot(model, generation: 1).policyRows(node: "here", findings: [])
+        #expect(rows.map(\.notes) == [[], ["no effect: it selects no workload of the mesh"], []])
     }
 }

@@ -103,10 +103,39 @@ struct MeshTranslator {
             guard case .authorizationPolicy(let object) = entry.object.body else { continue }
             if !object.isForWaypoints, !object.isAudit { model.authorizationPolicies.append(object.policy) }
         }
+        var peerAuthentications: [(entry: ObjectStore.Entry, policy: PeerAuthentication)] = []
         for entry in entries(.peerAuthentication) {
             guard case .peerAuthentication(let policy) = entry.object.body else { continue }
             model.peerAuthentications.append(policy)
+            peerAuthentications.append((entry, policy))
         }
+        reportShadowed(peerAuthentications)
+    }
+
+    /// Of peer authentications for the same workloads the oldest counts, as in Istio; the others say nothing any more.
+    private mutating func reportShadowed(_ all: [(entry: ObjectStore.Entry, policy: PeerAuthentication)]) {
+        var first: [PeerAuthenticationScope: String] = [:]
+        let ordered = all.sorted { left, right in
+            (left.policy.creationTimestamp, left.policy.namespace, left.policy.name)
+                < (right.policy.creationTimestamp, right.policy.namespace, right.policy.name)
+        }
+        for (entry, policy) in ordered {
+            let isForMesh = policy.selector.isEmpty && options.rootNamespaces.contains(policy.namespace)
+            let scope = PeerAuthenticationScope(
+                namespace: isForMesh ? nil : policy.namespace, selector: policy.selector)
+            if let winner = first[scope] {
+                findings.append(
+                    entry.finding(.warning, "no effect: \(winner) is for the same workloads and comes before it"))
+            } else {
+                first[scope] = entry.object.key.description
+            }
+        }
+    }
+
+    /// The workloads that a peer authentication is for; nil as namespace is the mesh.
+    private struct PeerAuthenticationScope: Hashable {
+        var namespace: String?
+        var selector: [String: String]
     }
 
     /// The waypoint that labels ask for (`istio.io/use-waypoint`, `istio.io/use-waypoint-namespace`).
