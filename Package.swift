@@ -129,7 +129,9 @@ let package = Package(
                     "CertificateService", "Redirection", "Kubernetes", "Tunnel",
                 ],
                 swiftSettings: settings(), linkerSettings: release + testLinker),
-            .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
+            .target(
+                name: "AllocationCounter", path: "Tests/AllocationCounter",
+                cSettings: threadSanitizer ? [.define("AMBIT_SANITIZED")] : []),
             .executableTarget(
                 name: "ambit-waypoint",
                 dependencies: [

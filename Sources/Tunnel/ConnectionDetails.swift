@@ -60,4 +60,11 @@ final class ConnectionDetails {
         self.opened = opened
         transport = target
     }
+
+    /// Remembers an endpoint that could not be reached.
+    ///
+    /// - Returns: whether another may be tried.
+    func remember(tried workload: WorkloadIndex) -> Bool {
+        tried.insert(workload)
+    }
 }

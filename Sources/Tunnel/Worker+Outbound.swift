@@ -195,7 +195,7 @@ extension Worker {
         var canRetry = false
         relays.withElement(key) { relay in
             guard relay.phase == .waitingForConnection, let next = relay.details.nextHop else { return }
-            canRetry = relay.details.tried.insert(next.workload) && relay.clock.phaseEnd > self.now
+            canRetry = relay.details.remember(tried: next.workload) && relay.clock.phaseEnd > self.now
         }
         guard canRetry, let relay = relays.remove(key) else { return finishRelay(key, .connectionFailed(error)) }
         poller.remove(relay.fd)

@@ -89,7 +89,7 @@ extension Worker {
         var canRetry = false
         splices.withElement(key) { splice in
             guard !splice.isConnected, let endpoint = splice.details.endpoint else { return }
-            canRetry = splice.details.tried.insert(endpoint)
+            canRetry = splice.details.remember(tried: endpoint)
         }
         guard canRetry, let splice = splices.remove(key) else { return finishSplice(key, end) }
         poller.remove(splice.client.rawValue)
