@@ -289,9 +289,14 @@ struct PodRedirectionTests {
             again.append(try clock.measure { try redirection.apply(Self.plan, in: pod.pod) })
             try redirection.remove(Self.plan, in: pod.pod)
         }
+        #if AMBIT_TSAN
+            let bound = Duration.milliseconds(50)
+        #else
+            let bound = Duration.milliseconds(5)
+        #endif
         // The median: other tests run on the same cores.
-        #expect(fresh.sorted()[5] < .milliseconds(5), "\(fresh)")
-        #expect(again.sorted()[5] < .milliseconds(5), "\(again)")
+        #expect(fresh.sorted()[5] < bound, "\(fresh)")
+        #expect(again.sorted()[5] < bound, "\(again)")
     }
 }
 
