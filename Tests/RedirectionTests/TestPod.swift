@@ -39,6 +39,7 @@ final class TestPod: Sendable {
                 addr add fd00:99::1/64 dev eth0 nodad
                 addr add fd16:9254:7127:1337:ffff:ffff:ffff:ffff/128 dev eth0 nodad
                 END
+                \(Self.untilAddressesCount)
                 """)
         }
         try inPod {
@@ -52,12 +53,19 @@ final class TestPod: Sendable {
                 addr add fd00:99::2/64 dev eth0 nodad
                 route add default via fd00:99::1
                 END
+                \(Self.untilAddressesCount)
                 """)
         }
         // The kernel adds these routes from a work queue once both ends are up: without them a pod is no destination yet.
         try inPod { try Shell.waitForLine("ip -6 route show table local", containing: "fd00:99::2 ") }
         try inClient { try Shell.waitForLine("ip -6 route show table local", containing: "fd00:99::1 ") }
     }
+
+    /// Without duplicate address detection too, an address is tentative until a thread of the kernel has looked at it, and
+    /// `fib daddr type local` does not count it until then: a busy machine takes its time.
+    private static let untilAddressesCount = """
+        for i in $(seq 1000); do [ -z "$(ip -6 -o addr show tentative to fd00::/8)" ] && break; sleep 0.01; done
+        """
 
     /// Runs `body` with the thread in the pod's namespace; programs it starts run there too.
     @discardableResult
