@@ -6,6 +6,7 @@ import argparse
 import http.server
 import os
 import socket
+import socketserver
 import time
 
 
@@ -64,7 +65,8 @@ class Server(http.server.ThreadingHTTPServer):
     def server_bind(self):
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        super().server_bind()
+        # Not HTTPServer's: it asks DNS for this machine's name, which no name server answers in a pod's namespace.
+        socketserver.TCPServer.server_bind(self)
 
 
 def has_ipv6():
