@@ -12,14 +12,14 @@ enum ApplyCommand {
         let program = Main.program
         return Command(
             "\(program) apply", summary: "Make or change a waypoint, and send a namespace's traffic through it.",
-            required: "--config DIR",
+            required: "--config DIR | --kubernetes",
             details: """
                 Writes the Gateway, its Service and, with --address, a Pod for each proxy into DIR, and changes nothing else
                 there but labels. Traffic goes through the waypoint once a proxy has said that it is ready: its address is
                 written then. Start `ambit-waypoint run` where the pod is, before or meanwhile (--wait).
                 """,
-            options: [
-                WaypointArguments.config, WaypointArguments.namespace, WaypointArguments.name,
+            options: WaypointArguments.source + [
+                WaypointArguments.namespace, WaypointArguments.name,
                 WaypointArguments.traffic, WaypointArguments.revision,
                 Option(
                     flag: "enroll-namespace", \.enrollsNamespace,
@@ -55,6 +55,7 @@ enum ApplyCommand {
             Terminal.print(command.help(defaults: WaypointArguments()))
             return .success
         }
+        let cluster = try arguments.cluster()
         var options = WaypointOperator.ApplyOptions(try arguments.manifest())
         for text in arguments.addresses {
             guard let address = IPAddress(text) else { throw UsageError("--address: \"\(text)\" is not an IP address") }
@@ -67,7 +68,15 @@ enum ApplyCommand {
         options.overwrites = arguments.overwrites
         options.timeout = arguments.waits ? arguments.timeout : nil
         options.assumesReady = arguments.assumesReady
-        try arguments.waypointOperator().apply(options)
+        guard let cluster else {
+            try arguments.waypointOperator().apply(options)
+            return .success
+        }
+        guard options.addresses.isEmpty, !options.assumesReady, options.serviceAccount.isEmpty else {
+            throw UsageError(
+                "--address, --service-account and --assume-ready are for a folder; a cluster has a controller")
+        }
+        try cluster.apply(options)
         return .success
     }
 }

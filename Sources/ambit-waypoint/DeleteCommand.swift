@@ -11,14 +11,14 @@ enum DeleteCommand {
         let program = Main.program
         return Command(
             "\(program) delete", summary: "Remove waypoints; traffic goes direct then.",
-            required: "--config DIR NAME…",
+            required: "(--config DIR | --kubernetes) NAME…",
             details: """
                 New connections go direct within a second; those that the waypoint carries live on until it ends. Then end
                 `ambit-waypoint run`: SIGTERM drains it. Pods made by apply --address stay until it has ended; delete
                 again, or --wait, removes them.
                 """,
-            options: [
-                WaypointArguments.config, WaypointArguments.namespace, WaypointArguments.name,
+            options: WaypointArguments.source + [
+                WaypointArguments.namespace, WaypointArguments.name,
                 Option(flag: "all", \.isAll, "All waypoints of the namespace."),
                 WaypointArguments.revision,
                 Option(
@@ -50,18 +50,22 @@ enum DeleteCommand {
                     ? "--all and names of waypoints exclude each other"
                     : "which waypoint? Give its name, or --all; try \(Main.program) list")
         }
-        let worker = try arguments.waypointOperator()
+        let cluster = try arguments.cluster()
+        let worker = cluster == nil ? try arguments.waypointOperator() : nil
         var names: [WaypointName] = []
         for name in arguments.names { names.append(try arguments.waypoint(name)) }
         if arguments.isAll {
             _ = try arguments.waypoint("any")
             let revision = arguments.revision.isEmpty ? nil : arguments.revision
-            names = try worker.names(namespace: arguments.namespace, revision: revision)
+            names =
+                try cluster?.names(namespace: arguments.namespace, revision: revision)
+                ?? worker?.names(namespace: arguments.namespace, revision: revision) ?? []
         }
         var options = WaypointOperator.DeleteOptions(names)
         options.removesLabels = arguments.unlabels
         options.timeout = arguments.waits ? arguments.timeout : nil
-        try worker.delete(options)
+        try cluster?.delete(options)
+        try worker?.delete(options)
         if names.isEmpty { Terminal.print("No waypoints found.\n") }
         return .success
     }

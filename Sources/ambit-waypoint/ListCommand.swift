@@ -12,10 +12,10 @@ enum ListCommand {
     static var command: Command<WaypointArguments> {
         let program = Main.program
         return Command(
-            "\(program) list", summary: "Show the waypoints of a namespace, or of all.", required: "--config DIR",
-            options: [
-                WaypointArguments.config, WaypointArguments.namespace, WaypointArguments.allNamespaces,
-                WaypointArguments.output,
+            "\(program) list", summary: "Show the waypoints of a namespace, or of all.",
+            required: "--config DIR | --kubernetes",
+            options: WaypointArguments.source + [
+                WaypointArguments.namespace, WaypointArguments.allNamespaces, WaypointArguments.output,
             ],
             examples: [
                 ("\(program) list --config /etc/ambit", "Those of namespace default"),
@@ -29,41 +29,74 @@ enum ListCommand {
             Terminal.print(command.help(defaults: WaypointArguments()))
             return .success
         }
-        let records = try FolderWaypoint.all(in: arguments.folder().load()).filter {
-            arguments.isAllNamespaces || $0.name.namespace == arguments.namespace
+        let rows: [Row]
+        if let cluster = try arguments.cluster() {
+            rows = try cluster.list(namespace: arguments.isAllNamespaces ? nil : arguments.namespace).map { Row($0) }
+        } else {
+            rows = try FolderWaypoint.all(in: arguments.folder().load())
+                .filter { arguments.isAllNamespaces || $0.name.namespace == arguments.namespace }.map { Row($0) }
         }
         if arguments.form == .json {
-            Terminal.print(json(records))
-        } else if records.isEmpty {
+            Terminal.print(json(rows))
+        } else if rows.isEmpty {
             Terminal.print("No waypoints found.\n")
         } else {
             let columns = ["NAME", "REVISION", "TRAFFIC TYPE", "PROGRAMMED"]
             var table = TextTable((arguments.isAllNamespaces ? ["NAMESPACE"] : []) + columns)
-            for record in records {
-                let traffic = record.trafficType.isEmpty ? "none" : record.trafficType
+            for row in rows {
+                let traffic = row.trafficType.isEmpty ? "none" : row.trafficType
                 table.add(
-                    (arguments.isAllNamespaces ? [record.name.namespace] : [])
-                        + [record.name.name, record.revision, traffic, record.isProgrammed ? "True" : "False"])
+                    (arguments.isAllNamespaces ? [row.name.namespace] : [])
+                        + [row.name.name, row.revision, traffic, row.isProgrammed ? "True" : "False"])
             }
             Terminal.print(table.text)
         }
         return .success
     }
 
-    private static func json(_ records: [FolderWaypoint]) -> String {
+    /// What both sources know of a waypoint, and what only a folder's tells.
+    private struct Row {
+        let name: WaypointName
+        let revision: String
+        let trafficType: String
+        let isProgrammed: Bool
+        let addresses: [String]
+        let folder: FolderWaypoint?
+
+        init(_ record: FolderWaypoint) {
+            name = record.name
+            revision = record.revision
+            trafficType = record.trafficType
+            isProgrammed = record.isProgrammed
+            addresses = record.addresses
+            folder = record
+        }
+
+        init(_ waypoint: ClusterWaypoint) {
+            name = waypoint.name
+            revision = waypoint.revision
+            trafficType = waypoint.trafficType
+            isProgrammed = waypoint.isProgrammed
+            addresses = waypoint.addresses
+            folder = nil
+        }
+    }
+
+    private static func json(_ rows: [Row]) -> String {
         var json = JSONWriter()
         json.array { json in
-            for record in records {
+            for row in rows {
                 json.object { json in
-                    json.member("namespace", record.name.namespace)
-                    json.member("name", record.name.name)
-                    json.member("revision", record.revision)
-                    json.member("trafficType", record.trafficType.isEmpty ? "service" : record.trafficType)
-                    json.member("programmed", record.isProgrammed)
-                    json.member("addresses", record.addresses)
-                    json.member("pods", record.proxies.map(\.key.name))
-                    json.member("users", record.users.map(\.description))
-                    json.member("file", record.file)
+                    json.member("namespace", row.name.namespace)
+                    json.member("name", row.name.name)
+                    json.member("revision", row.revision)
+                    json.member("trafficType", row.trafficType.isEmpty ? "service" : row.trafficType)
+                    json.member("programmed", row.isProgrammed)
+                    json.member("addresses", row.addresses)
+                    guard let folder = row.folder else { return }
+                    json.member("pods", folder.proxies.map(\.key.name))
+                    json.member("users", folder.users.map(\.description))
+                    json.member("file", folder.file)
                 }
             }
         }

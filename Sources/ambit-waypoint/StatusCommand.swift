@@ -19,13 +19,13 @@ enum StatusCommand {
         let program = Main.program
         return Command(
             "\(program) status", summary: "Show whether waypoints take traffic, and if not, why.",
-            required: "--config DIR",
+            required: "--config DIR | --kubernetes",
             details: """
                 Accepted: the Gateway can be a waypoint. Programmed: tunnels send it the traffic that is bound to it.
                 Ready: what its proxies answer now. Exit code 1 when one is not programmed, after waiting.
                 """,
-            options: [
-                WaypointArguments.config, WaypointArguments.namespace, WaypointArguments.allNamespaces,
+            options: WaypointArguments.source + [
+                WaypointArguments.namespace, WaypointArguments.allNamespaces,
                 Option(flag: "wait", \.waits, "Wait until all are programmed; --wait=false does not.").orLetter("w"),
                 WaypointArguments.waypointTimeout, WaypointArguments.readinessPort, WaypointArguments.output,
             ],
@@ -41,12 +41,13 @@ enum StatusCommand {
             Terminal.print(command.help(defaults: defaults))
             return .success
         }
-        let folder = try arguments.folder()
+        let cluster = try arguments.cluster()
+        let folder = cluster == nil ? try arguments.folder() : nil
         let deadline = MonotonicClock.now() + arguments.timeout
-        var rows = try rows(folder, arguments)
+        var rows = try rows(folder, cluster, arguments)
         while arguments.waits, !isProgrammed(rows), MonotonicClock.now() < deadline {
             MonotonicClock.sleep(.seconds(1))
-            rows = try self.rows(folder, arguments)
+            rows = try self.rows(folder, cluster, arguments)
         }
         if arguments.form == .json {
             Terminal.print(json(rows))
@@ -68,9 +69,14 @@ enum StatusCommand {
     private typealias Row = (name: WaypointName, condition: WaypointCondition)
 
     private static func rows(
-        _ folder: ConfigurationFolder, _ arguments: WaypointArguments
+        _ folder: ConfigurationFolder?, _ cluster: ClusterWaypoints?, _ arguments: WaypointArguments
     ) throws(OperatorError) -> [Row] {
-        try FolderWaypoint.all(in: folder.load())
+        if let cluster {
+            return try cluster.list(namespace: arguments.isAllNamespaces ? nil : arguments.namespace)
+                .flatMap { waypoint in waypoint.rows.map { (waypoint.name, $0) } }
+        }
+        guard let folder else { return [] }
+        return try FolderWaypoint.all(in: folder.load())
             .filter { arguments.isAllNamespaces || $0.name.namespace == arguments.namespace }
             .flatMap { record in
                 WaypointCondition.all(of: record) { ReadinessProbe.ask($0, port: arguments.readinessPort) }

@@ -3,6 +3,7 @@
 
 internal import Bytes
 internal import Console
+internal import Kubernetes
 internal import LinuxIO
 internal import Operator
 
@@ -15,7 +16,11 @@ struct WaypointArguments {
     }
 
     var config = ""
+    var followsCluster = false
+    var kubeconfig = ""
+    var context = ""
     var namespace = "default"
+    var hasNamespace = false
     var name = "waypoint"
     var hasName = false
     var names: [String] = []
@@ -43,8 +48,19 @@ struct WaypointArguments {
     static var config: Option<WaypointArguments> {
         .text("config", "DIR", \.config, "Folder with the mesh's manifests.").from("AMBIT_CONFIG")
     }
+    static var kubernetes: Option<WaypointArguments> {
+        Option(flag: "kubernetes", \.followsCluster, "The cluster's API server instead of a folder.")
+    }
+    static var kubeconfigFile: Option<WaypointArguments> {
+        .text("kubeconfig", "FILE", \.kubeconfig, "How to reach it; not given, as pods or kubectl do.")
+    }
+    static var contextName: Option<WaypointArguments> {
+        .text("context", "NAME", \.context, "Context of the kubeconfig; not given, its current one.")
+    }
+    /// Where the mesh is described.
+    static var source: [Option<WaypointArguments>] { [config, kubernetes, kubeconfigFile, contextName] }
     static var namespace: Option<WaypointArguments> {
-        .text("namespace", "NAME", \.namespace, "Namespace of the waypoint.").orLetter("n")
+        .text("namespace", "NAME", \.ownNamespace, "Namespace of the waypoint.").orLetter("n")
     }
     static var name: Option<WaypointArguments> {
         .text("name", "NAME", \.ownName, "Name of the waypoint.")
@@ -71,6 +87,14 @@ struct WaypointArguments {
         Option(flag: "all-namespaces", \.isAllNamespaces, "Waypoints of all namespaces.").orLetter("A")
     }
 
+    private var ownNamespace: String {
+        get { namespace }
+        set {
+            namespace = newValue
+            hasNamespace = true
+        }
+    }
+
     private var ownName: String {
         get { name }
         set {
@@ -82,9 +106,22 @@ struct WaypointArguments {
     /// The folder.
     func folder() throws(UsageError) -> ConfigurationFolder {
         guard !config.isEmpty else {
-            throw UsageError("--config DIR is needed: the folder with the mesh's manifests, or $AMBIT_CONFIG")
+            throw UsageError(
+                "--config DIR (or $AMBIT_CONFIG; the folder with the mesh's manifests) or --kubernetes is needed")
         }
         return ConfigurationFolder(config)
+    }
+
+    /// The cluster, when one is meant; its namespace counts where none was given.
+    mutating func cluster() throws -> ClusterWaypoints? {
+        guard followsCluster || !kubeconfig.isEmpty || !context.isEmpty else { return nil }
+        guard config.isEmpty else { throw UsageError("--config and --kubernetes exclude each other") }
+        let credentials = try ClusterCredentials.find(
+            kubeconfig: kubeconfig, context: context, environment: ProcessEnvironment.value)
+        if !hasNamespace { namespace = credentials.namespace }
+        return ClusterWaypoints(
+            session: try ClusterSession(credentials), pause: MonotonicClock.sleep,
+            say: { Terminal.print($0 + "\n") }, warn: { Terminal.complain("warning", $0) })
     }
 
     /// The waypoint that the options name.

@@ -119,7 +119,8 @@ def test_help_has_examples(command):
 @pytest.mark.parametrize("words, line", [
     ([], "ambit-waypoint: no command; try ambit-waypoint --help"),
     (["aply"], 'ambit-waypoint: unknown command "aply"; did you mean apply?'),
-    (["apply"], "ambit-waypoint apply: --config DIR is needed: the folder with the mesh's manifests, or $AMBIT_CONFIG"),
+    (["apply"], "ambit-waypoint apply: --config DIR (or $AMBIT_CONFIG; the folder with the mesh's manifests) or --kubernetes is"
+     " needed"),
     (["apply", "--config", "/x", "surplus"],
      'ambit-waypoint apply: unexpected argument "surplus"; try ambit-waypoint apply --help'),
     (["apply", "--config", "/x", "--for", "pods"],
@@ -144,7 +145,7 @@ def test_as_a_plugin_of_kubectl_it_calls_itself_so(tmp_path):
     plugin = tmp_path / "kubectl-waypoint"
     plugin.symlink_to(binary())
     assert "Usage: kubectl waypoint apply --config DIR" in run(plugin, "apply", "--help").stdout
-    assert run(plugin, "list", check=False).stderr.startswith("kubectl waypoint list: --config DIR is needed")
+    assert run(plugin, "list", check=False).stderr.startswith("kubectl waypoint list: --config DIR (or")
 
 
 def test_a_folder_that_is_not_there_ends_with_1(tmp_path):
