@@ -16,7 +16,8 @@ DIRECTION := --explicit-target-dependency-import-check error
 
 # Compile and link, inspect (style.md rule 15), and what the end-to-end tests use as applications and instruments.
 BUILD_PACKAGES := libssl-dev libnftnl-dev libmnl-dev pkg-config
-TEST_PACKAGES := iproute2 nftables procps util-linux openssl curl tcpdump python3 python3-pytest python3-h2 kubernetes-client
+TEST_PACKAGES := iproute2 nftables procps util-linux openssl curl tcpdump python3 python3-pytest python3-h2 kubernetes-client \
+	nghttp2-client nghttp2-server
 CONFORMANCE_PACKAGES := nghttp2-client nghttp2-server nginx-light curl python3 python3-h2
 PEER_PACKAGES := wrk nginx libnginx-mod-stream haproxy iperf3 openssl gcc libc6-dev libssl-dev python3-venv util-linux
 BENCHMARK_PACKAGES := libnghttp2-dev
@@ -43,8 +44,8 @@ define install
 endef
 
 .PHONY: help deps deps-build deps-grpc deps-prometheus deps-interop deps-bench build build-debug test test-unit test-thread test-address test-e2e \
-        test-rotation soak demo interop \
-        simulation cost conformance conformance-server fuzz bench bench-quick bench-http2 bench-idle \
+        test-rotation test-million soak demo interop \
+        simulation cost conformance conformance-server fuzz bench bench-quick bench-http2 bench-idle bench-routes \
         fmt lint gates check clean
 
 help: ## list the targets
@@ -59,9 +60,9 @@ deps: deps-build ## install the Debian packages that are missing
 
 deps-grpc: deps
 	@$(call install,$(INTEROP_PACKAGES))
-	@[[ -x $(GRPC_PYTHON) ]] || { echo "deps: grpcio from PyPI into .build/grpcio"; \
+	@[[ -x $(GRPC_PYTHON) ]] || { echo "deps: grpcio and websockets from PyPI into .build/grpcio"; \
 	  $(PYTHON) -m venv .build/grpcio; \
-	  .build/grpcio/bin/pip -q --disable-pip-version-check install grpcio==1.76.0 protobuf==6.33.0; }
+	  .build/grpcio/bin/pip -q --disable-pip-version-check install grpcio==1.76.0 protobuf==6.33.0 websockets==17.4; }
 
 deps-interop: deps
 	@$(call install,$(INTEROP_PACKAGES))
@@ -111,6 +112,9 @@ demo: deps build ## a mesh on this machine, step by step (root); KEEP=1 stays up
 
 test-rotation: deps-grpc build ## root rotation and certificates of 10 s under traffic for two minutes (root)
 	AMBIT_ROTATION_SECONDS=120 $(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/EndToEnd/test_identity.py -k rotation
+
+test-million: deps build ## a million requests through faults, retries, reloads and churn: each answered and counted once (root)
+	AMBIT_REQUESTS=1000000 $(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/EndToEnd/test_accounting.py
 
 interop: deps-interop deps-grpc build .build/programs/conformance-client ## Envoy and grpcio as our clients and servers (root)
 	ENVOY=$(CURDIR)/$(ENVOY) GRPC_PYTHON=$(CURDIR)/$(GRPC_PYTHON) $(PYTEST) -c Tests/EndToEnd/pytest.ini Tests/Interop $(E2E)
@@ -170,6 +174,9 @@ bench-http2: deps-build ## the HTTP/2 core and libnghttp2 on the same work
 	@$(call install,$(BENCHMARK_PACKAGES))
 	Tests/compile bench-http2 Bytes HTTP2 -- -I Tests/Benchmarks/HTTP2/CNghttp2 Tests/Benchmarks/HTTP2/*.swift
 	.build/programs/bench-http2
+
+bench-routes: deps build ## CPU time per request with 10,000 routes beside 10 (root)
+	$(PYTHON) -B Tests/Benchmarks/routes.py
 
 bench-idle: deps build ## what an idle tunnel costs: memory, wake-ups, per connection (root)
 	$(PYTHON) -B Tests/Benchmarks/idle.py

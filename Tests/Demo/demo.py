@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The Ambit authors
 # SPDX-License-Identifier: Apache-2.0
-"""`make demo`: a mesh of two nodes and six pods on this machine, step by step.
+"""`make demo`: a mesh of two nodes and six pods on this machine, step by step; then a waypoint and three pods more.
 
 KEEP=1 leaves it running until Ctrl-C and prints what to try; IP=6 runs it over IPv6. Needs root, leaves nothing behind.
 """
@@ -21,7 +21,9 @@ from mesh import yaml  # noqa: E402
 from mesh.manifests import authorization_policy, peer_authentication  # noqa: E402
 from mesh.tunnel import binary  # noqa: E402
 from mesh.waiting import NeverHappened, eventually  # noqa: E402
+from mesh.waypoint import binary as waypoint_binary  # noqa: E402
 from mesh.world import World  # noqa: E402
+from routing import Routing  # noqa: E402
 from stage import CheckFailed, Stage, quote  # noqa: E402
 
 #: The transfer: a GB of 10^9 bytes.
@@ -29,7 +31,7 @@ TRANSFER_BYTES = 1_000_000_000
 PYTHON = "/usr/bin/python3"
 
 
-class Demo:
+class Demo(Routing):
     """The world of the demo and its steps, in the order of `steps`."""
 
     def __init__(self, stage, world):
@@ -53,11 +55,19 @@ class Demo:
         self.files = world.directory / "files"
         self.files.mkdir()
         for pod in self.catalog, self.orders, self.archive:
-            world.run_in(pod.netns, PYTHON, "-B", HERE / "http_server.py", "--name", pod.name, "--folder", self.files,
-                         name=f"http-{pod.name}")
+            self.serve(pod)
         world.start()
         for pod in self.catalog, self.orders, self.archive:
-            eventually(lambda: pod.netns.connect(pod.ip, 8080).close() is None)
+            self.wait_serving(pod)
+
+    def serve(self, pod, *options):
+        """Starts the web server in a pod."""
+        self.world.run_in(pod.netns, PYTHON, "-B", HERE / "http_server.py", "--name", pod.name, "--folder", self.files,
+                          *options, name=f"http-{pod.name}")
+
+    @staticmethod
+    def wait_serving(pod):
+        eventually(lambda: pod.netns.connect(pod.ip, 8080).close() is None)
 
     # Small words
 
@@ -222,12 +232,12 @@ class Demo:
         self.stage.check(self.answers(self.frontend, self.orders), "and it works as before the mesh")
 
     steps = (show_world, plaintext, label, encrypted, identities, service_address, deny, allow, strict, transfer,
-             metrics, leave)
+             metrics, *Routing.routing_steps, leave)
 
     def run(self, keep):
         for step in self.steps:
-            if keep and step is Demo.leave:
-                break  # whoever stays wants the mesh
+            if keep and step is Demo.give_waypoint_up:
+                break  # whoever stays wants the mesh and the waypoint
             self.stage.heading(step.__doc__)
             step(self)
 
@@ -237,6 +247,8 @@ class Demo:
 The mesh stays up until Ctrl-C. In another terminal, as root:
 
   {enter}-shop-frontend curl -g {self.url(self.orders)}
+  {enter}-shop-frontend curl -g {self.url(self.reviews, 80)}
+  {waypoint_binary()} routes --config {self.world.folder.path} -n shop --host reviews --path /
   {enter}-fabric tcpdump -ni br0 -A tcp
   {enter}-node1 {binary()} connections
   {enter}-node1 {binary()} workloads -o json
@@ -270,6 +282,8 @@ def main():
                 for tunnel in world.tunnels:
                     if tunnel.processes:
                         print(f"--- the end of the log of {tunnel.node.name}\n{tunnel.log()[-3000:]}", file=sys.stderr)
+                if demo.proxy:
+                    print(f"--- the end of the log of the waypoint\n{demo.proxy.text()[-3000:]}", file=sys.stderr)
     except KeyboardInterrupt:
         print("\ndemo: interrupted; everything is removed", file=sys.stderr)
         status = 0 if keep and status == 0 else 130

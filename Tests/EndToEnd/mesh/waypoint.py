@@ -78,6 +78,7 @@ def http_service(world, name, port=80, target=8080, port_name="http", selector=N
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def handle_expect_100(self):
         return super().handle_expect_100()
