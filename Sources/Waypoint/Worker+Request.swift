@@ -131,6 +131,8 @@ extension Worker {
         var resumes = false
         let isOver = exchanges.withElement(key) { exchange -> Bool in
             self.flushRequest(&exchange, key, &upstream)
+            // What fills the pipe to the last octet kept: whoever waits is told when it is drained.
+            if upstream.pipe.isFull { upstream.pipe.flags.insert(.congested) }
             resumes = exchange.toUpstream.isEmpty && !upstream.pipe.isFull && exchange.flags.contains(.requestPaused)
             return self.isOver(&exchange)
         }

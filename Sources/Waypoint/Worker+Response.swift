@@ -284,6 +284,8 @@ extension Worker {
                 if taken == 0 { return false }
             }
             if exchange.flags.contains(.responseEnded) { self.sendEnd(&exchange, &downstream) }
+            // What fills the pipe to the last octet kept: whoever waits is told when it is drained.
+            if downstream.pipe.isFull { downstream.pipe.flags.insert(.congested) }
             resumes = exchange.flags.contains(.responsePaused) && !downstream.pipe.isFull
             return self.isOver(&exchange)
         }
