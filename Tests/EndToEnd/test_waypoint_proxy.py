@@ -6,9 +6,11 @@ import json
 import socket
 import time
 
+import h2.connection
+import h2.events
 import pytest
 from mesh import hbone
-from mesh.serving import receive_line, say
+from mesh.serving import echo, receive_line, say
 from mesh.topology import client_and_server
 from mesh.waiting import eventually
 from mesh.waypoint import USE, Echo, Waypoint, http_service
@@ -280,6 +282,49 @@ def test_upgrade(mesh):
         assert receive_line(connection) == "ping"
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(10) == b""
+
+
+def test_websocket_over_http2(mesh):
+    """RFC 8441: the tunnel of an extended CONNECT, to a server that knows only the upgrade of HTTP/1.1."""
+    def switch(connection):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += connection.recv(1000)
+        if not head.startswith(b"GET /chat HTTP/1.1\r\n"):
+            return connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        assert b"\r\nupgrade: websocket\r\n" in head.lower()
+        connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\nhi ")
+        echo(connection)
+
+    for pod in (mesh.server, mesh.other):
+        pod.serve(8081, switch)
+    service = http_service(mesh.world, "socket", target=8081, selector={"app": "server"})
+    eventually(lambda: mesh.client.curl("-m", "1", "-w", "%{http_code}", f"http://{service.ip}/").stdout == "400", 10,
+               message="the service is known")
+    session = h2.connection.H2Connection()
+    session.initiate_connection()
+    with mesh.client.connect(service, 80) as connection:
+        connection.sendall(session.data_to_send())
+        said, status, is_ended, is_asked = b"", None, False, False
+        while not is_ended:
+            for event in session.receive_data(connection.recv(65536)):
+                if isinstance(event, h2.events.RemoteSettingsChanged):
+                    assert session.remote_settings.enable_connect_protocol == 1
+                    session.send_headers(1, [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"),
+                                             (":path", "/chat"), (":authority", "shop"),
+                                             ("sec-websocket-version", "13")])
+                elif isinstance(event, h2.events.ResponseReceived):
+                    status = dict(event.headers)[b":status"]
+                elif isinstance(event, h2.events.DataReceived):
+                    said += event.data
+                    if not is_asked:
+                        is_asked = True
+                        session.send_data(1, b"ping", end_stream=True)
+                elif isinstance(event, h2.events.StreamEnded):
+                    is_ended = True
+            connection.sendall(session.data_to_send())
+    assert status == b"200"
+    assert said == b"hi ping"
 
 
 def test_metrics_and_access_log(world):
