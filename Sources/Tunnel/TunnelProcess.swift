@@ -30,8 +30,7 @@ package final class TunnelProcess {
     private let mailboxes: [Mailbox<WorkerMessage>]
     private let running: RunningWorkers
     private var generation: UInt64 = 1
-    /// When to give back the memory that a start or a change has needed; nil when that is done.
-    private var tidyTime: MonotonicTime?
+    private var tidying = MemoryTidying()
     /// When to look at what changes without a word: the wall clock, and the namespaces behind the pods' paths.
     private var lookTime = MonotonicTime(nanoseconds: 0)
     /// How long a step of the clock, a suspension, or a pod made anew under its old name may go unnoticed.
@@ -80,7 +79,7 @@ package final class TunnelProcess {
             look()
             keepCertificates()
             settle()
-            tidy()
+            tidying.run()
         }
     }
 
@@ -103,7 +102,7 @@ package final class TunnelProcess {
         let now = MonotonicClock.now()
         var pause = certificates.pause(now: now, unixTime: .now()) ?? .seconds(1 << 20)
         if registry.isUnsettled { pause = min(pause, .seconds(1)) }
-        if let tidyTime { pause = min(pause, max(Nanoseconds(0), tidyTime - now)) }
+        pause = min(pause, max(Nanoseconds(0), tidying.deadline - now))
         pause = min(pause, max(Nanoseconds(0), lookTime - now))
         let untilFolder = max(Nanoseconds(0), source.deadline - now)
         return CInt(clamping: min(pause, untilFolder).milliseconds + 1)
@@ -130,16 +129,8 @@ package final class TunnelProcess {
         publish(MeshSnapshot(configuration.completing(loaded.model), generation: generation))
     }
 
-    /// A while after the last change: workers have taken the snapshot and dropped the old one, and during a series of
-    /// changes the code that reads them stays at hand.
-    private func tidy() {
-        guard let tidyTime, tidyTime <= MonotonicClock.now() else { return }
-        self.tidyTime = nil
-        ProcessMemory.giveBackUnused()
-    }
-
     private func publish(_ snapshot: MeshSnapshot) {
-        tidyTime = MonotonicClock.now() + .milliseconds(250)
+        tidying.changed()
         state.update(snapshot)
         for mailbox in mailboxes { mailbox.post(.snapshot(snapshot)) }
         registry.reconcile(with: snapshot, now: MonotonicClock.now())

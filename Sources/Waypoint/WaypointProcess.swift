@@ -31,6 +31,7 @@ package final class WaypointProcess {
     /// What the configuration says now.
     private var model: MeshModel
     private var grace: BindingGrace
+    private var tidying = MemoryTidying()
 
     /// Prepares everything and binds every port before anything is served.
     ///
@@ -82,6 +83,7 @@ package final class WaypointProcess {
     /// - Returns: the exit code, 0 after an orderly end.
     package func run() -> Int32 {
         refreshIdentity()
+        tidying.changed()
         state.readiness.done("start")
         lane.log(.info, .main, "waypoint is ready") {
             $0.field("gateway", "\(configuration.namespace)/\(configuration.name)")
@@ -98,13 +100,14 @@ package final class WaypointProcess {
             if source.deadline <= MonotonicClock.now() { reload() }
             if let deadline = grace.deadline, deadline <= MonotonicClock.now() { publish() }
             refreshIdentity()
+            tidying.run()
         }
     }
 
     private func pauseMilliseconds() -> CInt {
         let seconds = certificate.renewal.seconds - UnixTime.now().seconds
         let untilCertificate = seconds < 1 << 20 ? max(0, seconds) * 1000 + 10 : Int64.max
-        let deadline = min(source.deadline, grace.deadline ?? .distantFuture)
+        let deadline = min(source.deadline, grace.deadline ?? .distantFuture, tidying.deadline)
         let untilFolder = max(0, (deadline - MonotonicClock.now()).milliseconds + 1)
         return CInt(clamping: min(untilCertificate, untilFolder))
     }
@@ -127,6 +130,7 @@ package final class WaypointProcess {
             routes = Self.compile(configuration, more, generation: generation, &directory)
         }
         state.update(routes)
+        tidying.changed()
         for mailbox in mailboxes { mailbox.post(.routes(routes)) }
     }
 

@@ -122,7 +122,7 @@ class Contender:
                 self._version = lines[0].split("version:")[-1].strip() if lines else ""
         return self._version
 
-    def start(self, work, certs, user, cpus):
+    def start(self, work, certs, user, cpus, patience=15):
         """Renders the templates into `work` and starts the processes in order."""
         self.vars.update(work=str(work), certs=str(certs), user=user)
         work.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ class Contender:
                 p = Process(name, shlex.split(self.fill(section["command"])),
                             work / f"{name}.log", cpus, env)
                 running.append(p)
-                p.wait_ready(self.fill(section["ready"]))
+                p.wait_ready(self.fill(section["ready"]), patience)
         except BaseException:
             for p in running:
                 p.stop()
