@@ -45,7 +45,7 @@ endef
 
 .PHONY: help deps deps-build deps-grpc deps-prometheus deps-interop deps-bench build build-debug test test-unit test-thread test-address test-e2e \
         test-rotation test-million soak demo interop \
-        simulation cost conformance conformance-server fuzz bench bench-quick bench-scale bench-http2 bench-idle bench-routes \
+        simulation cost conformance conformance-server fuzz bench bench-quick bench-scale bench-path bench-http2 bench-idle bench-routes \
         fmt lint gates check clean
 
 help: ## list the targets
@@ -169,6 +169,9 @@ bench: deps-bench build ## beside Envoy, HAProxy and nginx on the same work, 20 
 
 bench-quick: deps-bench build ## the same in under eight minutes
 	Tests/Benchmarks/bench run --quick $(BENCH)
+
+bench-path: deps-bench ## what redirection and namespaces cost on top: pods of two nodes (root)
+	$(PYTHON) -B Tests/Benchmarks/path.py
 
 bench-scale: deps-bench build ## how cost grows with workloads, policies, routes and connections; BENCH="--only routes" picks
 	Tests/Benchmarks/bench scale $(BENCH)
