@@ -16,7 +16,7 @@ DIRECTION := --explicit-target-dependency-import-check error
 
 # Compile and link, inspect (style.md rule 15), and what the end-to-end tests use as applications and instruments.
 BUILD_PACKAGES := libssl-dev libnftnl-dev libmnl-dev pkg-config
-TEST_PACKAGES := iproute2 nftables procps util-linux openssl curl tcpdump python3 python3-pytest python3-h2 kubernetes-client \
+TEST_PACKAGES := iproute2 nftables procps util-linux openssl curl tcpdump python3 python3-pytest python3-h2 \
 	nghttp2-client nghttp2-server
 CONFORMANCE_PACKAGES := nghttp2-client nghttp2-server nginx-light curl python3 python3-h2
 PEER_PACKAGES := wrk nginx libnginx-mod-stream haproxy iperf3 openssl gcc libc6-dev libssl-dev python3-venv util-linux
@@ -57,6 +57,7 @@ deps-build:
 
 deps: deps-build ## install the Debian packages that are missing
 	@$(call install,$(TEST_PACKAGES))
+	@command -v kubectl >/dev/null || { $(call install,kubernetes-client); }
 
 deps-grpc: deps
 	@$(call install,$(INTEROP_PACKAGES))

@@ -8,9 +8,6 @@ import pytest
 from mesh import kubernetes, manifests
 from mesh.command import CommandFailed
 
-pytestmark = pytest.mark.skipif(not kubernetes.kubectl_binary(),
-                                reason="kubectl is missing: apt install kubernetes-client")
-
 
 @pytest.fixture
 def server(world):

@@ -46,7 +46,6 @@ def test_a_mesh_from_the_api_server_carries_mutual_tls(world, server):
     assert segments and not any(SECRET in segment.payload for segment in segments)
 
 
-@pytest.mark.skipif(not kubernetes.kubectl_binary(), reason="kubectl is missing: apt install kubernetes-client")
 def test_kubectl_label_enrols_running_pods_and_kubectl_apply_refuses_at_once(world, server):
     client, peer = client_and_server(world, ambient=False)
     capture = world.capture()

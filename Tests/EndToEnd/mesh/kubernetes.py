@@ -18,8 +18,8 @@ HERE = Path(__file__).resolve().parents[1]
 
 
 def kubectl_binary():
-    """kubectl, which the Debian package kubernetes-client brings; None without it."""
-    return os.environ.get("KUBECTL") or shutil.which("kubectl")
+    """kubectl, of any origin; `make deps` installs Debian's package kubernetes-client where there is none."""
+    return os.environ.get("KUBECTL") or shutil.which("kubectl") or "kubectl is missing: apt install kubernetes-client"
 
 
 def make_certificates(directory, names, client="ambit-test-client"):
