@@ -30,10 +30,12 @@ package struct MonotonicTime: Hashable, Sendable, Comparable {
         return MonotonicTime(nanoseconds: overflow ? .max : sum)
     }
 
-    /// How long after `earlier` this is; negative when it is before.
+    /// How long after `earlier` this is; negative when it is before, and the longest there is when this is `distantFuture`.
     @inlinable
     package static func - (later: MonotonicTime, earlier: MonotonicTime) -> Nanoseconds {
-        Nanoseconds(Int64(bitPattern: later.nanoseconds &- earlier.nanoseconds))
+        // Else what is never due would be due at once.
+        guard later != .distantFuture else { return Nanoseconds(.max) }
+        return Nanoseconds(Int64(bitPattern: later.nanoseconds &- earlier.nanoseconds))
     }
 }
 
