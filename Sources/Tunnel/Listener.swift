@@ -18,6 +18,11 @@ struct Listener: ~Copyable {
         case inboundHBONE
         /// A local port of `ambit-tunnel forward`, by its place in the configuration.
         case forward(Int)
+
+        /// Whether what arrives are connections of other tunnels, each of which carries many of applications.
+        var isHBONE: Bool {
+            if case .inboundHBONE = self { true } else { false }
+        }
     }
 
     let socket: OwnedDescriptor

@@ -16,15 +16,26 @@ extension Worker {
     func place(_ socket: consuming OwnedDescriptor, _ purpose: Listener.Purpose, pod: Pod, peer: SocketAddress) {
         if let other = betterWorker(for: purpose, pod) {
             let descriptor = socket.relinquish()
+            pod.loads[other].countHandedOver(1, isHBONE: purpose.isHBONE)
             if peers[other].post(.carry(pod, purpose, descriptor: descriptor, peer: peer)) { return }
             // It ends just now: the connection stays here.
+            pod.loads[other].countHandedOver(-1, isHBONE: purpose.isHBONE)
             return carry(OwnedDescriptor(adopting: descriptor), purpose, pod: pod, peer: peer)
         }
         carry(socket, purpose, pod: pod, peer: peer)
     }
 
+    /// Takes a connection that another worker has handed over.
+    func carryHandedOver(
+        _ socket: consuming OwnedDescriptor, _ purpose: Listener.Purpose, pod: Pod, peer: SocketAddress
+    ) {
+        pod.loads[index].countHandedOver(-1, isHBONE: purpose.isHBONE)
+        carry(socket, purpose, pod: pod, peer: peer)
+    }
+
     /// Takes a connection.
-    func carry(_ socket: consuming OwnedDescriptor, _ purpose: Listener.Purpose, pod: Pod, peer: SocketAddress) {
+    private func carry(_ socket: consuming OwnedDescriptor, _ purpose: Listener.Purpose, pod: Pod, peer: SocketAddress)
+    {
         switch purpose {
         case .outbound: acceptOutbound(socket, pod: pod, peer: peer)
         case .inboundPlaintext: acceptPlaintext(socket, pod: pod, peer: peer)
@@ -36,20 +47,15 @@ extension Worker {
     /// Eight connections that stay are spread no worse than five to three over two workers.
     private func betterWorker(for purpose: Listener.Purpose, _ pod: Pod) -> Int? {
         guard pod.loads.count == peers.count, peers.count > 1, drainDeadline == nil else { return nil }
-        let isHBONE = if case .inboundHBONE = purpose { true } else { false }
+        let isHBONE = purpose.isHBONE
         var best = index
-        var least = load(of: pod, at: index, isHBONE)
+        var least = pod.loads[index].value(isHBONE: isHBONE)
         // HBONE connections are few, live long and carry many: there one more is too many.
         let most = least - (isHBONE ? 1 : 2 + least / 4)
         for other in pod.loads.indices {
-            let load = load(of: pod, at: other, isHBONE)
+            let load = pod.loads[other].value(isHBONE: isHBONE)
             if load <= most, load < least { (best, least) = (other, load) }
         }
         return best == index ? nil : best
-    }
-
-    private func load(of pod: Pod, at worker: Int, _ isHBONE: Bool) -> Int {
-        let load = pod.loads[worker]
-        return isHBONE ? load.connections.load(ordering: .relaxed) : load.relays.load(ordering: .relaxed)
     }
 }

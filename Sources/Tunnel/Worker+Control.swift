@@ -21,7 +21,7 @@ extension Worker {
         case .detach(let uid, let drain): detach(uid, drain)
         case .drain(let deadline): beginDrain(deadline)
         case .carry(let pod, let purpose, let descriptor, let peer):
-            carry(OwnedDescriptor(adopting: descriptor), purpose, pod: pod, peer: peer)
+            carryHandedOver(OwnedDescriptor(adopting: descriptor), purpose, pod: pod, peer: peer)
         case .stop: isStopped = true
         case .revoke(let lists): closeRevoked(lists)
         case .report(let report): report.add(rows())
