@@ -66,7 +66,8 @@ let modules: [(name: String, dependencies: [String])] = [
     (
         "CertificateService",
         [
-            "Bytes", "Identity", "LinuxIO", "Telemetry", "HTTP2", "TLS", "Manifest", "GRPC", "HBONE", "Certificates",
+            "Bytes", "Identity", "LinuxIO", "Telemetry", "HTTP2", "TLS", "Manifest", "GRPC", "HBONE", "Kubernetes",
+            "Certificates",
         ]
     ),
     ("Redirection", ["Bytes", "LinuxIO", "CLinux", "CNetfilter"]),

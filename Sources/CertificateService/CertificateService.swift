@@ -65,6 +65,7 @@ package final class CertificateService {
         self.signals = signals
         guard let names = configuration.serverNames else { throw .name }
         self.names = names
+        if let text = configuration.audiences.first(where: { !TokenReview.isAudience($0) }) { throw .audience(text) }
         var accounts: Set<ServiceAccountName> = []
         for text in configuration.nodeAccounts {
             guard let account = ServiceAccountName(text) else { throw .account(text) }

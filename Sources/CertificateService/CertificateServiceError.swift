@@ -15,6 +15,8 @@ package enum CertificateServiceError: Error, CustomStringConvertible {
     case name
     /// A `--node-account` is none.
     case account(String)
+    /// An `--audience` is none.
+    case audience(String)
     /// OpenSSL does not take the service's certificate.
     case tls(String)
 
@@ -24,6 +26,7 @@ package enum CertificateServiceError: Error, CustomStringConvertible {
         case .listen(let address, let error): "\(address): \(error)"
         case .name: "--dns-name must be a DNS name or an address"
         case .account(let text): "--node-account \"\(text)\" is not NAMESPACE/NAME"
+        case .audience(let text): "--audience \"\(text)\" has a character that no audience has"
         case .tls(let text): "certificate of the service: \(text)"
         }
     }

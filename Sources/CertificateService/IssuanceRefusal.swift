@@ -58,6 +58,7 @@ package enum IssuanceRefusal: Error, Hashable, Sendable, CustomStringConvertible
         case .token(.unknown): "token_unknown"
         case .token(.expired): "token_expired"
         case .token(.wrongAudience): "token_audience"
+        case .token(.noServiceAccount): "token_account"
         case .token(.unavailable): "token_unavailable"
         case .malformed: "malformed"
         case .signingRequest: "signing_request"
@@ -74,7 +75,8 @@ package enum IssuanceRefusal: Error, Hashable, Sendable, CustomStringConvertible
     package var status: GRPCStatus {
         let code: GRPCStatusCode =
             switch self {
-            case .noToken, .token(.unknown), .token(.expired), .token(.wrongAudience): .unauthenticated
+            case .noToken, .token(.unknown), .token(.expired), .token(.wrongAudience), .token(.noServiceAccount):
+                .unauthenticated
             case .token(.unavailable), .busy, .authority: .unavailable
             case .malformed, .signingRequest, .invalidIdentity: .invalidArgument
             case .otherIdentity, .otherTrustDomain, .mayNotImpersonate, .unknownNode, .notOnNode: .permissionDenied

@@ -23,6 +23,8 @@ package enum TokenRefusal: Error, Hashable, Sendable, CustomStringConvertible {
     case expired
     /// It is meant for somebody else than a CA.
     case wrongAudience
+    /// It is that of a person or a machine, not of a service account.
+    case noServiceAccount
     /// It cannot be told now; to be tried again.
     case unavailable
 
@@ -31,6 +33,7 @@ package enum TokenRefusal: Error, Hashable, Sendable, CustomStringConvertible {
         case .unknown: "token is not valid"
         case .expired: "token has expired"
         case .wrongAudience: "token is meant for another audience"
+        case .noServiceAccount: "token belongs to no service account"
         case .unavailable: "token cannot be reviewed now"
         }
     }

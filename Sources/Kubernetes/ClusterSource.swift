@@ -53,6 +53,8 @@ package final class ClusterSource {
     private var connectionTrouble: String?
     private var reported: Set<Finding> = []
     private var lastModel: MeshModel?
+    /// Told of every object that is set, and of every one that is gone, for who keeps an index of objects instead of a mesh.
+    package var onChange: ((ObjectKey, ManifestObject?) -> Void)?
 
     /// Starts to follow a cluster.
     ///
@@ -151,6 +153,7 @@ package final class ClusterSource {
         switch update {
         case .set(let object, let findings):
             store.set(object)
+            onChange?(object.key, object)
             objectFindings[object.key] = findings.isEmpty ? nil : findings
             listed[object.key.kind]?.insert(object.key)
         case .refused(let key, let findings):
@@ -177,6 +180,7 @@ package final class ClusterSource {
 
     private func remove(_ key: ObjectKey) {
         store.remove(key)
+        onChange?(key, nil)
         objectFindings[key] = nil
         listed[key.kind]?.remove(key)
     }

@@ -5,6 +5,7 @@ internal import Bytes
 internal import CertificateService
 internal import Console
 internal import Identity
+internal import Kubernetes
 internal import LinuxIO
 internal import Telemetry
 
@@ -13,6 +14,8 @@ enum IdentityServeCommand {
     struct Settings {
         var service = CertificateServiceConfiguration(caDirectory: "/var/lib/ambit/ca")
         var tokens = ""
+        var asksCluster = false
+        var kubeconfig = ""
         var metricsPort: UInt16 = 15014
         var logFormat = LogFormat.text
         var logLevels = "info"
@@ -21,14 +24,16 @@ enum IdentityServeCommand {
     static var command: Command<Settings> {
         Command(
             "ambit-tunnel identity serve", summary: "Serve certificates to tunnels and others with tokens.",
-            required: "--tokens FILE",
+            required: "--tokens FILE | --kubernetes",
             details: """
                 Speaks istio.v1.auth.IstioCertificateService over gRPC on TLS. Its own certificate comes from the same CA.
                 FILE names tokens and pods (docs/identity.md has the format); it is followed, and so is the CA folder.
+                In a cluster the API server reviews tokens (TokenReview) and tells which pods run where.
                 """,
             options: options,
             examples: [
                 ("ambit-tunnel identity serve --ca-dir ca --tokens tokens.yaml", "Serve on port 15012"),
+                ("ambit-tunnel identity serve --ca-dir ca --kubernetes", "The same for the pods of a cluster"),
                 (
                     "ambit-tunnel identity serve --ca-dir ca --tokens tokens.yaml --dns-name ca.example.com",
                     "Serve under a name of your own"
@@ -41,6 +46,8 @@ enum IdentityServeCommand {
             IdentityCommand.directoryOption(\.service.caDirectory),
             IdentityCommand.trustDomainOption(\.service.trustDomain),
             .text("tokens", "FILE", \.tokens, "File of tokens and pods, mode 0600."),
+            Option(flag: "kubernetes", \.asksCluster, "Ask a cluster's API server instead; the default in a pod."),
+            .text("kubeconfig", "FILE", \.kubeconfig, "How to reach it; not given, as pods or kubectl do."),
             Option(
                 "address", "IP:PORT", \.service.address, "Where to listen.",
                 expected: "an address and port; write for example [::]:15012", show: { $0.description },
@@ -77,8 +84,14 @@ enum IdentityServeCommand {
             Terminal.print(command.help(defaults: Settings()))
             return .success
         }
-        guard !settings.tokens.isEmpty else {
-            throw UsageError("--tokens FILE is needed; try ambit-tunnel identity serve --help")
+        if settings.tokens.isEmpty, ProcessEnvironment.value("KUBERNETES_SERVICE_HOST") != nil {
+            settings.asksCluster = true
+        }
+        guard settings.tokens.isEmpty == settings.asksCluster else {
+            throw UsageError(
+                settings.asksCluster
+                    ? "--tokens and --kubernetes exclude each other"
+                    : "--tokens FILE or --kubernetes is needed; try ambit-tunnel identity serve --help")
         }
         let levels: LogLevels
         do { levels = try LogLevels(parsing: settings.logLevels) } catch { throw UsageError("--log-level: \(error)") }
@@ -89,27 +102,49 @@ enum IdentityServeCommand {
         output.format = settings.logFormat
         let log = try LogWriter(output, levels: levels, registry: registry)
         let lane = log.makeLane()
-        let tokens: StaticTokens
-        do throws(StaticTokensError) {
-            tokens = try StaticTokens(
-                path: settings.tokens,
-                report: { error in
-                    guard let error else { return lane.log(.info, .config, "token file read") }
-                    lane.log(.error, .config, "token file cannot be read; the last good one serves") {
-                        $0.field("error", error.description)
-                    }
-                })
-        } catch {
-            Terminal.complain("ambit-tunnel identity serve", "--tokens \(settings.tokens): \(error)")
-            return .failure
-        }
+        guard let reviewer = openReviewer(settings, lane) else { return .failure }
         let service = try CertificateService(
-            settings.service, reviewer: tokens, placement: tokens,
+            settings.service, reviewer: reviewer, placement: reviewer,
             observer: CertificateServiceObserver(log: lane, registry: registry), signals: signals)
         let admin = try makeAdmin(settings, registry)
         service.run()
         admin.stop()
         log.stop(milliseconds: 1_000)
         return .success
+    }
+
+    /// Who tells whose a token is, and where pods run; nil when it cannot be had, which has been said.
+    private static func openReviewer(_ settings: Settings, _ lane: LogLane) -> (any TokenReviewer & PodPlacement)? {
+        do {
+            return settings.asksCluster ? try openCluster(settings, lane) : try openTokens(settings, lane)
+        } catch {
+            let option = settings.asksCluster ? "--kubernetes" : "--tokens \(settings.tokens)"
+            Terminal.complain("ambit-tunnel identity serve", "\(option): \(error)")
+            return nil
+        }
+    }
+
+    private static func openTokens(_ settings: Settings, _ lane: LogLane) throws(StaticTokensError) -> StaticTokens {
+        try StaticTokens(
+            path: settings.tokens,
+            report: { error in
+                guard let error else { return lane.log(.info, .config, "token file read") }
+                lane.log(.error, .config, "token file cannot be read; the last good one serves") {
+                    $0.field("error", error.description)
+                }
+            })
+    }
+
+    private static func openCluster(_ settings: Settings, _ lane: LogLane) throws -> ClusterReviewer {
+        let credentials = try ClusterCredentials.find(
+            kubeconfig: settings.kubeconfig, environment: ProcessEnvironment.value)
+        return try ClusterReviewer(
+            credentials, seed: UInt64(truncatingIfNeeded: WallClock.now()),
+            report: { trouble in
+                guard let trouble else { return lane.log(.info, .config, "API server answers again") }
+                lane.log(.error, .config, "API server cannot be asked; certificates are refused meanwhile") {
+                    $0.field("error", trouble)
+                }
+            })
     }
 }

@@ -10,7 +10,8 @@ import threading
 import time
 
 import pytest
-from mesh.certificate_service import CertificateService, grpc_python, has_grpcio
+from mesh import kubernetes, manifests
+from mesh.certificate_service import CertificateService, ClusterCertificateService, grpc_python, has_grpcio
 from mesh.command import run
 from mesh.serving import exchange
 from mesh.topology import client_and_server
@@ -381,6 +382,73 @@ def test_root_rotation_short_lives_and_a_dead_ca_lose_no_request(world, request)
     assert opened > 0.8 * traffic.requests, "nearly each request was a handshake"
     assert len(serials) >= 4, serials
     assert len(json.loads(service.identity("show", "-o", "json").stdout)) == 1
+
+
+def test_the_api_server_reviews_tokens_and_says_which_pods_run_where(world):
+    server = kubernetes.cluster(world)
+    service = ClusterCertificateService(world, server)
+    world.namespace("default")
+    nodes = [kubernetes.node(world, name) for name in ("node1", "node2")]
+    client, peer = world.pod("client", nodes[0]), world.pod("server", nodes[1])
+    for tunnel in world.tunnels:
+        tunnel.options += service.tunnel_options(tunnel.node)
+    service.start()
+    world.start()
+    peer.serve(8080)
+    for pod in (client, peer):
+        pod.wait_captured()
+    with client.connect(peer, 8080) as connection:
+        exchange(connection)
+    audit = eventually(lambda: service.entries(message="certificate issued", identity=client.spiffe_id), 5)[0]
+    assert (audit["caller"], audit["node"]) == ("ambit-system/ambit-tunnel", "node1")
+    assert "token-of-the-tunnel" not in service.log()
+
+    # A pod that appears is known to the service as soon as to its node.
+    late = world.pod("late", nodes[0])
+    late.wait_captured()
+    with late.connect(peer, 8080) as connection:
+        exchange(connection)
+
+    # Without the API server no token can be reviewed: nobody gets a certificate, and everybody keeps the one there is.
+    server.kill()
+    eventually(lambda: service.entries(message="API server cannot be asked; certificates are refused meanwhile"), 10)
+    with client.connect(peer, 8080) as connection:
+        exchange(connection)
+    server.start()
+    eventually(lambda: service.entries(message="API server answers again"), 30)
+
+
+@needs_grpcio
+def test_a_token_that_the_api_server_does_not_vouch_for_gets_nothing(world, tmp_path):
+    server = kubernetes.cluster(world)
+    service = ClusterCertificateService(world, server)
+    world.namespace("default")
+    kubernetes.node(world, "node1")
+    world.folder.apply(manifests.pod("web-1", "default", "node1", ["10.77.1.9"], "web"),
+                       manifests.pod("ambit-tunnel-2", "ambit-system", "node1", ["10.77.1.10"], "ambit-tunnel"))
+    node, older = "token-of-the-tunnel-of-node1", "token-that-tells-its-pod-only"
+    service.admit(node, node="node1", pod="ambit-tunnel-1")
+    service.admit(older, pod="ambit-tunnel-2")
+    service.admit("token-of-another-node", node="node2", pod="ambit-tunnel-3")
+    service.admit("token-for-the-api-server", node="node1", audiences=["api"])
+    service.admit("token-without-a-pod")
+    service.start()
+    request = dict(csr=csr(tmp_path), impersonate=WEB_ON_NODE)
+    for token in (node, older):
+        eventually(lambda token=token: ask(service, token, **request)["code"] == "OK", 10)
+    for token, code, text in (("token-of-another-node", "PERMISSION_DENIED", "caller's node"),
+                              ("token-without-a-pod", "PERMISSION_DENIED", "not bound to a pod on a node"),
+                              ("token-for-the-api-server", "UNAUTHENTICATED", "not valid"),
+                              ("token-that-nobody-has-made", "UNAUTHENTICATED", "not valid")):
+        answer = ask(service, token, **request)
+        assert (answer["code"], text in answer["details"]) == (code, True), (token, answer)
+    # A pod that is gone takes the right to its certificate along.
+    world.folder.delete(manifests.pod("web-1", "default", "node1", ["10.77.1.9"], "web"))
+    eventually(lambda: ask(service, node, **request)["code"] == "PERMISSION_DENIED", 5)
+    # Who may not ask for reviews refuses everybody, and says what is missing.
+    server.fault("POST /apis/authentication.k8s.io", times=-1, status=403)
+    assert ask(service, node, **request)["code"] == "UNAVAILABLE"
+    assert any("TokenReview" in entry.get("error", "") for entry in service.entries(level="error"))
 
 
 def test_a_ca_that_is_away_while_certificates_fall_due_costs_no_request(world):

@@ -71,13 +71,18 @@ class CertificateService:
         address = self.address if ":" not in self.host.ip else f"[{self.host.ip}]:{PORT}"
         log = self.directory / f"serve-{len(self.processes) + 1}.log"
         process = self.host.netns.start(
-            binary(), "identity", "serve", "--ca-dir", self.ca_directory, "--tokens", self.tokens_file,
+            binary(), "identity", "serve", "--ca-dir", self.ca_directory, *self.source,
             "--address", address, "--log-format", "json", *self.options, log=log)
         self.processes.append(process)
         self.world.closing(process.stop)
         eventually(lambda: "CA service is ready" in process.text() or process.status is not None, 10)
         assert process.status is None, process.text()
         return self
+
+    @property
+    def source(self):
+        """Where the service learns of tokens and pods."""
+        return ["--tokens", self.tokens_file]
 
     def kill(self):
         self.processes[-1].kill()
@@ -99,6 +104,28 @@ class CertificateService:
             if all(entry.get(key) == value for key, value in fields.items()):
                 found.append(entry)
         return found
+
+
+class ClusterCertificateService(CertificateService):
+    """Asks an API server: `admit` makes tokens that it knows, and its pods say which accounts run where."""
+
+    def __init__(self, world, server, options=()):
+        self.server = server
+        super().__init__(world, options)
+
+    @property
+    def source(self):
+        return ["--kubernetes", "--kubeconfig", self.server.kubeconfig]
+
+    def admit(self, token, account="ambit-tunnel", namespace="ambit-system", node="", pod="", audiences=("istio-ca",)):
+        said = {"pod-name": pod, "node-name": node}
+        extra = {f"authentication.kubernetes.io/{key}": [value] for key, value in said.items() if value}
+        self.server.control("reviewable", **{token: {
+            "audiences": list(audiences),
+            "user": {"username": f"system:serviceaccount:{namespace}:{account}", "extra": extra}}})
+        path = self.directory / f"{token}.token"
+        path.write_text(token + "\n")
+        return path
 
 
 def has_grpcio():
