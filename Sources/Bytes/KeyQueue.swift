@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A first-in first-out queue of small values that allocates nothing once it has seen its usual length.
-package struct KeyQueue<Element> {
+///
+/// Public for the same reason as `Slab` (measured: 7 % of a waypoint's CPU).
+public struct KeyQueue<Element> {
     @usableFromInline var items: [Element] = []
     @usableFromInline var head = 0
 

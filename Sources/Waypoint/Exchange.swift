@@ -121,7 +121,8 @@ struct Exchange: ~Copyable {
     var requestBytes: UInt64 = 0
     var responseBytes: UInt64 = 0
     var status: UInt16 = 0
-    var outcome: RequestFlags = []
+    // Not `[]`, which asks another module for its witnesses (measured: 1 % of CPU).
+    var outcome = RequestFlags(rawValue: 0)
     var grpcStatus: UInt8?
     var details: StaticString = "via_upstream"
     /// What the endpoint was spoken to in.
