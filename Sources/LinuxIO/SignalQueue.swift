@@ -45,8 +45,8 @@ package final class SignalQueue: Sendable {
         package let signal: CInt?
         /// Which of the other descriptors can be read, in their order.
         package let readable: [Bool]
-        /// Whether the first of the other descriptors can be read.
-        package var isOtherReadable: Bool { readable.first ?? false }
+        /// Whether there is urgent news at the descriptor that was asked for it.
+        package let isUrgent: Bool
     }
 
     /// Waits for a signal or for `other` to be readable.
@@ -60,12 +60,16 @@ package final class SignalQueue: Sendable {
 
     /// Waits for a signal or for any of `others` to be readable.
     ///
-    /// - Parameter milliseconds: -1 waits without end.
-    package func wait(alsoFor others: [CInt], milliseconds: CInt) -> Outcome {
+    /// - Parameters:
+    ///   - urgent: a descriptor whose urgent news (POLLPRI) count and whose bytes do not; -1 for none.
+    ///   - milliseconds: -1 waits without end.
+    package func wait(alsoFor others: [CInt], urgent: CInt = -1, milliseconds: CInt) -> Outcome {
         var fds = ([queue.rawValue] + others).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        let none = Outcome(signal: nil, readable: others.map { _ in false })
+        fds.append(pollfd(fd: urgent, events: Int16(POLLPRI), revents: 0))
+        let none = Outcome(signal: nil, readable: others.map { _ in false }, isUrgent: false)
         guard unsafe poll(&fds, nfds_t(fds.count), milliseconds) > 0 else { return none }
         let signal = fds[0].revents != 0 ? take() : nil
-        return Outcome(signal: signal, readable: fds.dropFirst().map { $0.revents != 0 })
+        let readable = fds[1..<(others.count + 1)].map { $0.revents != 0 }
+        return Outcome(signal: signal, readable: readable, isUrgent: fds[others.count + 1].revents != 0)
     }
 }

@@ -61,6 +61,9 @@ final class PodRegistry {
         self.observer = observer
     }
 
+    /// Whether the path of a pod's namespace is a link, as those in /proc are, and may lead elsewhere without a mount.
+    private(set) var hasLinks = false
+
     /// Pods in the mesh.
     var pods: [Pod] { members.values.map(\.pod) + (forwardPod.map { [$0] } ?? []) }
 
@@ -89,7 +92,14 @@ final class PodRegistry {
         }
         awaiting = awaiting.filter { pending[$0.key] != nil }
         certificates.keepOnly(Set(pods.map(\.identity) + awaiting.values.map(\.identity)))
+        hasLinks = members.values.contains { $0.enrollment.networkNamespacePath.map(Self.isLink) ?? false }
         observer.pods(active: members.count, pending: pending.count)
+    }
+
+    /// What is not there (any more) is no link: a mount will tell when it comes back.
+    private static func isLink(_ path: String) -> Bool {
+        if path.hasPrefix("/proc/") { return true }
+        do throws(SystemError) { return try FileSystem.statusOfLink(path).kind == .other } catch { return false }
     }
 
     /// Leaves pods whose path names another namespace than the one they were joined in: a pod was made anew under its name.

@@ -31,9 +31,13 @@ package final class TunnelProcess {
     private let running: RunningWorkers
     private var generation: UInt64 = 1
     private var tidying = MemoryTidying()
-    /// When to look at what changes without a word: the wall clock, and the namespaces behind the pods' paths.
-    private var lookTime = MonotonicTime(nanoseconds: 0)
-    /// How long a step of the clock, a suspension, or a pod made anew under its old name may go unnoticed.
+    private let clock: ClockWatch
+    private let mounts: MountWatch
+    /// When to look whether the pods' paths still name the namespaces that they were joined in.
+    private var lookTime = MonotonicTime.distantFuture
+    /// Mounts come in groups: one look is enough for all of one.
+    private static let lookDelay = Nanoseconds.milliseconds(100)
+    /// How long a pod made anew under its old name may go unnoticed when its path is a link, which no mount tells of.
     private static let lookInterval = Nanoseconds.seconds(10)
 
     /// Prepares everything and binds every port before anything is served.
@@ -42,6 +46,12 @@ package final class TunnelProcess {
     package init(_ configuration: TunnelConfiguration) throws(StartError) {
         self.configuration = configuration
         let parts = try StartedParts(configuration)
+        do throws(SystemError) {
+            clock = try ClockWatch()
+            mounts = try MountWatch()
+        } catch {
+            throw .system(error, "clock and mounts")
+        }
         signals = parts.signals
         log = parts.log
         observer = parts.observer
@@ -67,6 +77,7 @@ package final class TunnelProcess {
             $0.field("pods", UInt64(registry.pods.count))
         }
         while true {
+            look()
             switch waitForWork() {
             case .signal(let number):
                 observer.log.log(.info, .main, "drain begins") { $0.field("signal", UInt64(number)) }
@@ -76,7 +87,6 @@ package final class TunnelProcess {
             case .time: break
             }
             if source.deadline <= MonotonicClock.now() { reload() }
-            look()
             keepCertificates()
             settle()
             tidying.run()
@@ -91,13 +101,17 @@ package final class TunnelProcess {
 
     private func waitForWork() -> Work {
         let outcome = signals.wait(
-            alsoFor: [source.descriptor] + certificates.descriptors, milliseconds: pauseMilliseconds())
+            alsoFor: [source.descriptor, clock.descriptor] + certificates.descriptors, urgent: mounts.descriptor,
+            milliseconds: pauseMilliseconds())
+        if outcome.isUrgent { lookTime = min(lookTime, MonotonicClock.now() + Self.lookDelay) }
+        // That the loop comes by suffices: certificates are looked at then.
+        if outcome.readable[1] { clock.watchOn() }
         if let number = outcome.signal { return .signal(number) }
-        return outcome.readable.first == true ? .configuration : .time
+        return outcome.readable[0] ? .configuration : .time
     }
 
-    /// How long the loop may sleep: until a certificate is due, a second while something waits to be tried again, until
-    /// the next look when there is nothing to do.
+    /// How long the loop may sleep: until a certificate is due, a second while something waits to be tried again, without
+    /// end when there is nothing to do.
     private func pauseMilliseconds() -> CInt {
         let now = MonotonicClock.now()
         var pause = certificates.pause(now: now, unixTime: .now()) ?? .seconds(1 << 20)
@@ -108,14 +122,17 @@ package final class TunnelProcess {
         return CInt(clamping: min(pause, untilFolder).milliseconds + 1)
     }
 
-    /// Joins pods anew whose path names another namespace by now; that the loop comes by suffices for certificates.
+    /// Joins pods anew whose path names another namespace by now: after mounts, and from time to time where none would tell.
     private func look() {
         let now = MonotonicClock.now()
-        guard lookTime <= now else { return }
-        lookTime = now + Self.lookInterval
-        guard registry.leaveReplaced(now: now) else { return }
-        registry.reconcile(with: state.snapshot, now: now)
-        state.update(certificates: certificates.current, pending: registry.pending)
+        if lookTime <= now {
+            lookTime = .distantFuture
+            if registry.leaveReplaced(now: now) {
+                registry.reconcile(with: state.snapshot, now: now)
+                state.update(certificates: certificates.current, pending: registry.pending)
+            }
+        }
+        if registry.hasLinks { lookTime = min(lookTime, now + Self.lookInterval) }
     }
 
     /// Reads the configuration again; what cannot be read keeps its last good version.

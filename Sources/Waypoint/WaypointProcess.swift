@@ -21,6 +21,7 @@ package final class WaypointProcess {
     private let log: LogWriter
     private let lane: LogLane
     private let signals: SignalQueue
+    private let clock: ClockWatch
     private let source: ConfigurationSource
     private let certificate: OwnCertificate
     private let admin: AdminServer
@@ -41,6 +42,7 @@ package final class WaypointProcess {
         let registry = MetricRegistry()
         do throws(SystemError) {
             signals = try SignalQueue()
+            clock = try ClockWatch()
             running = try RunningWorkers(configuration.workers)
             var boxes: [Mailbox<WorkerMessage>] = []
             for _ in 0..<configuration.workers { boxes.append(try Mailbox<WorkerMessage>()) }
@@ -90,13 +92,16 @@ package final class WaypointProcess {
             $0.field("workers", UInt64(configuration.workers))
         }
         while true {
-            let outcome = signals.wait(alsoFor: source.descriptor, milliseconds: pauseMilliseconds())
+            let outcome = signals.wait(
+                alsoFor: [source.descriptor, clock.descriptor], milliseconds: pauseMilliseconds())
             if let number = outcome.signal {
                 lane.log(.info, .main, "drain begins") { $0.field("signal", UInt64(number)) }
                 drain()
                 return 0
             }
-            if outcome.isOtherReadable { source.receiveEvents(now: MonotonicClock.now()) }
+            if outcome.readable[0] { source.receiveEvents(now: MonotonicClock.now()) }
+            // That the loop comes by suffices: the certificate is looked at then.
+            if outcome.readable[1] { clock.watchOn() }
             if source.deadline <= MonotonicClock.now() { reload() }
             if let deadline = grace.deadline, deadline <= MonotonicClock.now() { publish() }
             refreshIdentity()

@@ -312,11 +312,11 @@ def die(pod, remove=True):
         pod.remove()
 
 
-def reborn(world, pod, name=None, service_account=None, captured=True):
+def reborn(world, pod, name=None, service_account=None, apply=True):
     """Another pod in a new namespace with the addresses of one that has died."""
     node, number = pod.node, int(pod.addresses[4].rpartition(".")[2]) - 1
     count, node.pod_count = node.pod_count, number - 1
-    successor = world.pod(name or pod.name, node, pod.namespace, service_account or pod.service_account)
+    successor = world.pod(name or pod.name, node, pod.namespace, service_account or pod.service_account, apply=apply)
     node.pod_count = count
     assert successor.addresses == pod.addresses
     # A network plug-in announces the new owner; otherwise neighbours go on to send to the old one's interface.
@@ -349,17 +349,35 @@ def test_a_pod_address_that_is_reused_serves_at_once_under_its_own_identity(worl
 
 
 def test_a_pod_that_comes_back_under_its_name_and_path_is_captured_in_its_new_namespace(mesh):
-    """A StatefulSet's pod: the manifest reads the same, the namespace behind the same path is another one."""
+    """A StatefulSet's pod: the manifest reads the same, the namespace behind the same path is another one.
+
+    The mount of the new namespace tells of it, with nothing written to the folder.
+    """
     world, client, server = mesh
     exchange(client.connect(server, 8080))
     die(server, remove=False)
-    successor = reborn(world, server)
+    successor = reborn(world, server, apply=False)
     assert successor.netns.path == server.netns.path
     successor.serve(8080)
-    successor.wait_captured(within=15)
+    successor.wait_captured(within=5)
     eventually(lambda: works(client, successor), within=5)
     entry = eventually(lambda: server.node.tunnel.access(direction="inbound"))[-1]
     assert entry["src.identity"] == client.spiffe_id
+
+
+def test_a_pod_whose_path_is_a_link_is_captured_in_the_namespace_that_the_link_comes_to_lead_to(world):
+    """No mount tells of a link that is pointed elsewhere: the tunnel looks every ten seconds, and only for such paths."""
+    client, server = client_and_server(world, start=False)
+    link = world.directory / "netns"
+    link.symlink_to(server.netns.path)
+    server.annotations["ambit.dev/netns"] = str(link)
+    server.apply()
+    replacement = world.pod("replacement", server.node, apply=False)
+    world.start()
+    server.wait_captured()
+    link.unlink()
+    link.symlink_to(replacement.netns.path)
+    replacement.wait_captured(within=15)
 
 
 def works(client, target, port=8080):
