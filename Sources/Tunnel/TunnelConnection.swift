@@ -33,7 +33,8 @@ struct TunnelConnection: ~Copyable {
     var deadline: MonotonicTime
     /// The deadline of the timer that is armed, so that only earlier ones are armed beside it.
     var armed: MonotonicTime = .distantFuture
-    let opened: MonotonicTime
+    /// When its present phase began: connecting (client), then the handshake.
+    var phaseBegan: MonotonicTime
 
     init(
         hbone: consuming HBONEConnection, pod: Pod, peerAddress: SocketAddress, poolKey: PoolKey?,
@@ -44,7 +45,7 @@ struct TunnelConnection: ~Copyable {
         self.peerAddress = peerAddress
         self.poolKey = poolKey
         self.deadline = deadline
-        opened = now
+        phaseBegan = now
     }
 }
 

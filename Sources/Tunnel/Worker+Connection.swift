@@ -23,6 +23,8 @@ extension Worker {
                 let wasConnecting = connection.hbone.phase == .connecting
                 try connection.hbone.becameWritable(&self.scratch)
                 if wasConnecting {
+                    self.observer.connectTook(self.now - connection.phaseBegan, .source)
+                    connection.phaseBegan = self.now
                     connection.deadline = self.now + self.configuration.handshakeTimeout
                     self.rearm(&connection, key)
                 }
@@ -79,7 +81,7 @@ extension Worker {
     private func established(_ connection: inout TunnelConnection, _ key: TunnelConnection.Key) {
         let isServer = connection.hbone.role == .server
         observer.handshakeCompleted(
-            now - connection.opened, isServer: isServer, wasResumed: connection.hbone.wasResumed)
+            now - connection.phaseBegan, isServer: isServer, wasResumed: connection.hbone.wasResumed)
         connection.deadline = .distantFuture
         if isServer {
             connection.pod.handshakes.subtract(1, ordering: .relaxed)
