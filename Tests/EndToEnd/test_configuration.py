@@ -4,6 +4,7 @@
 
 import json
 import re
+import time
 
 import pytest
 from mesh import yaml
@@ -55,6 +56,20 @@ def test_a_broken_file_is_reported_once_with_file_and_line(mesh):
     lines = [line for line in server.node.tunnel.log().splitlines() if "broken.yaml" in line]
     assert len(lines) == 1, lines
     assert re.search(r"broken\.yaml:[45]\b", lines[0])
+
+
+def test_age_and_errors_of_the_configuration_are_measured(mesh):
+    world, client, server = mesh
+    tunnel = server.node.tunnel
+    value = lambda name: tunnel.metrics().total(f"ambit_config_{name}")
+    updates = value("updates_total")
+    assert value("errors") == 0 and 0 <= value("age_seconds") < 60
+    world.folder.write(DENY_FILE, "kind: [unclosed")
+    tunnel.wait_total(1, "ambit_config_errors")
+    world.folder.apply(DENY_ALL)
+    tunnel.wait_total(0, "ambit_config_errors")
+    assert value("updates_total") > updates
+    assert abs(time.time() - value("last_update_timestamp_seconds")) < 60
 
 
 def test_an_unknown_field_is_a_warning_with_its_path(mesh):

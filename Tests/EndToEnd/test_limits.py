@@ -130,6 +130,21 @@ def test_connecting_to_a_black_hole_ends_within_the_connect_timeout(world):
     assert "timed out" in client.node.tunnel.wait_access(direction="outbound")["error"]
 
 
+def test_a_network_policy_that_drops_hbone_is_told_by_its_own_flag_and_words(world):
+    """ztunnel#1229, the most common mistake: the policy lets the application's port in, and HBONE goes to 15008."""
+    client, server = client_and_server(world, start=False)
+    server.serve(8080)
+    client.node.tunnel.options = ["--connect-timeout", "1s"]
+    world.start()
+    server.netns.run("nft", "add table inet hole; add chain inet hole in { type filter hook input priority 0; }; "
+                     "add rule inet hole in tcp dport 15008 tcp flags syn drop")
+    client.assert_refused(server, 8080)
+    tunnel = client.node.tunnel
+    assert "a NetworkPolicy may be blocking port 15008" in tunnel.wait_access(direction="outbound")["error"]
+    tunnel.wait_total(1, "istio_tcp_connections_failed_total", response_flags="NETWORK_POLICY")
+    tunnel.wait_total(1, "ambit_refusals_total", reason="connect_timeout")
+
+
 def test_idle_connections_cost_little_and_give_it_back(world):
     client, server = client_and_server(world)
     server.serve(8080)

@@ -3,11 +3,14 @@
 """In an operator's hands: lines for long connections, the live view, series that expire, objects without effect, limits."""
 
 import contextlib
+import fcntl
+import os
 import signal
 import statistics
 import sys
 import time
 
+import pytest
 from mesh.manifests import authorization_policy, peer_authentication
 from mesh.serving import exchange, receive_exactly
 from mesh.topology import client_and_server
@@ -50,6 +53,30 @@ def test_a_long_connection_writes_lines_while_it_is_open_and_levels_change_at_ru
         exchange(connection)
     eventually(lambda: len(tunnel.access()) > done)
     assert [entry["message"] for entry in tunnel.access()[done:]] == ["connection complete"]  # not that of the third
+
+
+def test_a_log_that_nobody_reads_holds_up_nothing_and_keeps_what_finds_room(world):
+    """Its pipe has room for a few lines only; the rest waits in the tunnel, and traffic for none of it."""
+    client, server = client_and_server(world, start=False)
+    server.serve(8080)
+    path = world.directory / "log.pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    world.closing(lambda: os.close(reader))
+    fcntl.fcntl(reader, 1031, 4096)  # F_SETPIPE_SZ of linux/fcntl.h
+    tunnel = client.node.tunnel
+    tunnel.options = ["--log-file", path]
+    world.start()
+    assert attempts(client, server, 60) == 60 and tunnel.is_ready()
+    assert tunnel.metrics().total("ambit_log_lines_dropped_total") == 0
+    text = bytearray()
+
+    def has_all():
+        with contextlib.suppress(BlockingIOError):
+            text.extend(os.read(reader, 1 << 16))
+        return text.count(b"connection complete") == 60
+
+    eventually(has_all, message=lambda: text.decode())
 
 
 def test_the_live_view_shows_connections_opening_moving_bytes_and_closing(world):
@@ -189,7 +216,7 @@ def test_at_the_memory_ceiling_new_work_is_shed_and_what_is_open_goes_on(world):
         "ambit_refusals_total", reason="memory_ceiling")
 
 
-HAMMER = """
+CONNECT = """
 import socket, sys, time
 while True:
     try:
@@ -200,21 +227,42 @@ while True:
     time.sleep(0.002)
 """
 
+BEGIN_HANDSHAKES = """
+import collections, socket, sys, time
+begun = collections.deque(maxlen=40)
+while True:
+    try:
+        begun.append(socket.create_connection((sys.argv[1], 15008), timeout=2))
+        begun[-1].sendall(b"\\x16\\x03\\x01\\x01\\x00\\x01")
+    except OSError:
+        pass
+    time.sleep(0.002)
+"""
 
-def test_a_pod_at_its_limit_changes_the_latency_of_another_by_less_than_its_share(world):
-    """Two pods share a tunnel, so a share is one half: the other's median may not double."""
+
+@pytest.mark.parametrize("hammer,limit,reason", [
+    (CONNECT, ["--max-connection-rate-per-pod", "20"], "rate_limit"),
+    (BEGIN_HANDSHAKES, ["--max-handshakes-per-pod", "20"], "handshake_limit"),
+], ids=["connections", "handshakes"])
+def test_a_pod_at_its_limit_changes_the_latency_of_another_by_less_than_its_share(world, hammer, limit, reason):
+    """Two pods share a tunnel, so a share is one half: the other's median may not double.
+
+    The noisy pod connects too fast; or it is called by someone who begins handshakes and ends none.
+    """
     client, server = client_and_server(world, start=False)
     noisy = world.pod("noisy", client.node)
     server.serve(8080)
-    client.node.tunnel.options = ["--max-connection-rate-per-pod", "20"]
+    tunnel = client.node.tunnel
+    tunnel.options = limit
     world.start()
-    hammer = world.run_in(noisy.netns, sys.executable, "-c", HAMMER, server.ip, name="hammer")
+    caller, target = (noisy, server) if reason == "rate_limit" else (world.host("caller"), noisy)
+    process = world.run_in(caller.netns, sys.executable, "-c", hammer, target.ip, name="hammer")
     connection = client.connect(server, 8080)
     exchange(connection)
     taken = {signal.SIGSTOP: [], signal.SIGCONT: []}
     for _ in range(8):  # in turns, so that whatever else the machine does is felt by both
         for state, times in taken.items():
-            hammer.signal(state)
+            process.signal(state)
             time.sleep(0.1)
             for _ in range(50):
                 begin = time.perf_counter()
@@ -222,5 +270,5 @@ def test_a_pod_at_its_limit_changes_the_latency_of_another_by_less_than_its_shar
                 times.append(time.perf_counter() - begin)
                 time.sleep(0.002)
     quiet, busy = (statistics.median(times) for times in taken.values())
-    assert client.node.tunnel.metrics().total("ambit_refusals_total", reason="rate_limit") > 20
+    assert tunnel.metrics().total("ambit_refusals_total", reason=reason) > 20
     assert busy < 2 * quiet, f"{quiet * 1e6:.0f} µs → {busy * 1e6:.0f} µs"

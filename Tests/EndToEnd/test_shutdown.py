@@ -74,15 +74,33 @@ def test_the_drain_has_a_deadline(each_family):
     assert "drain" in client.node.tunnel.access(direction="outbound")[-1]["error"]
 
 
-def test_a_second_interrupt_ends_at_once(mesh):
-    world, client, server = mesh
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_at_once(world, number):
+    client, server = client_and_server(world)
+    server.serve(8080)
     connection = client.connect(server, 8080)
     exchange(connection)
     process = client.node.tunnel.process
-    process.signal(signal.SIGINT)
+    process.signal(number)
     always(lambda: process.status is None, during=0.3)
-    process.signal(signal.SIGINT)
+    process.signal(number)
     process.wait(3)
+
+
+def test_connections_that_wait_to_be_accepted_at_sigterm_are_served(mesh):
+    """They are established as far as their clients know, so none may be lost; only then the ports are left."""
+    world, client, server = mesh
+    process = client.node.tunnel.process
+    process.signal(signal.SIGSTOP)
+    waiting = [client.connect(server, 8080) for _ in range(20)]
+    process.signal(signal.SIGTERM)
+    process.signal(signal.SIGCONT)
+    for connection in waiting:
+        exchange(connection)
+    eventually(lambda: cannot_connect(client, server, 8080))
+    for connection in waiting:
+        connection.close()
+    assert process.wait(10) == 0
 
 
 def test_a_draining_server_side_says_goaway(mesh):

@@ -112,6 +112,51 @@ def test_a_policy_that_is_known_and_broken_does_not_end_the_start_but_fails_clos
     client.assert_refused(server, 8080)
 
 
+def check(node, *wrapper):
+    """What `check` prints for the settings that the node's tunnel would run with."""
+    return node.netns.run(*wrapper, binary(), "check", "--config", node.tunnel.folder.path, "--node", "node1",
+                          "--ca-dir", node.tunnel.ca_directory, check=False)
+
+
+def test_check_where_nothing_is_missing_ends_with_0_and_changes_nothing(node):
+    before = node.netns.run("nft", "list", "ruleset").stdout, sorted(node.tunnel.folder.path.parent.iterdir())
+    answer = check(node)
+    assert answer.returncode == 0 and "FAIL" not in answer.stdout, answer.stdout
+    good = {line[6:] for line in answer.stdout.splitlines() if line.startswith("ok ")}
+    assert {"capability CAP_NET_ADMIN", "capability CAP_NET_RAW", "capability CAP_SYS_ADMIN", "nftables",
+            "transparent sockets"} <= good
+    assert before == (node.netns.run("nft", "list", "ruleset").stdout, sorted(node.tunnel.folder.path.parent.iterdir()))
+    assert not node.tunnel.ca_directory.exists()
+
+
+def without(capability):
+    return lambda node: ("setpriv", f"--bounding-set=-{capability}")
+
+
+def port_taken(node):
+    node.keep = node.netns.listen(15020)
+    return ()
+
+
+def setting(key, value):
+    return lambda node: node.netns.sysctl(key, value) or ()
+
+
+@pytest.mark.parametrize("prepare,line", [
+    (without("net_admin"), "FAIL  capability CAP_NET_ADMIN: needed for"),
+    (without("net_raw"), "FAIL  capability CAP_NET_RAW: needed for"),
+    (without("sys_admin"), "FAIL  capability CAP_SYS_ADMIN: needed for"),
+    (port_taken, "FAIL  metrics port [::]:15020: "),
+    (lambda node: ("prlimit", "--nofile=1024:1024"), "warn  1024 file descriptors: "),
+    (setting("net.core.somaxconn", 128), "warn  accept queues of 128: bursts may be refused"),
+    (setting("net.ipv6.conf.all.disable_ipv6", 1), "warn  IPv6: is off here"),
+], ids=["net-admin", "net-raw", "sys-admin", "port", "descriptors", "backlog", "no-ipv6"])
+def test_check_says_what_kernel_capabilities_and_machine_lack(node, prepare, line):
+    answer = check(node, *prepare(node))
+    assert any(found.startswith(line) for found in answer.stdout.splitlines()), answer.stdout
+    assert answer.returncode == (1 if line.startswith("FAIL") else 0)
+
+
 @pytest.mark.parametrize("arguments", [
     ["run", "--no-such-option"], ["run", "--config"], ["no-such-command"], ["run", "--node", "n", "surplus"]])
 def test_bad_usage_ends_with_64_and_one_line(arguments):
