@@ -33,6 +33,19 @@ package struct StreamFacts: Sendable {
 }
 
 extension RouteTable {
+    /// Whether the routes for a client's connections ask for the server name of a ClientHello.
+    ///
+    /// - Complexity: O(rules of the scope); does not allocate.
+    package func needsServerName(in scope: RouteScope, _ client: RouteClient) -> Bool {
+        guard let range = streams(scope, client) else { return false }
+        for position in range.positions {
+            for match in streamRules[position].matches.positions where !streamMatches[match].serverNames.isEmpty {
+                return true
+            }
+        }
+        return false
+    }
+
     /// Decides about one connection that is not HTTP.
     ///
     /// - Parameter serverName: that of the ClientHello, in lower case; empty when there is none.

@@ -61,6 +61,8 @@ struct Exchange: ~Copyable {
         static let tcp = Flags(rawValue: 1 << 14)
         /// A copy of another exchange's request: nobody waits for its answer.
         static let mirror = Flags(rawValue: 1 << 15)
+        /// Not HTTP, and where it goes depends on the server name, which has not come yet.
+        static let awaitsServerName = Flags(rawValue: 1 << 21)
         /// An upgrade towards an HTTP/1 endpoint is not agreed to yet: content of an HTTP/2 client waits.
         static let upgrading = Flags(rawValue: 1 << 20)
         /// The routes were asked.

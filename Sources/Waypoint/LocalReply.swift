@@ -34,12 +34,15 @@ struct LocalReply {
 
     static let noEndpoint = LocalReply(503, .noHealthyUpstream, "no_healthy_upstream", body: "no healthy upstream")
     static let noRoute = LocalReply(404, .noRoute, "route_not_found")
-    static let noCluster = LocalReply(500, .noCluster, "cluster_not_found")
+    static let noCluster = LocalReply(500, .noCluster, "cluster_not_found", grpcStatus: 14)
     static let timeout = LocalReply(504, .upstreamTimeout, "response_timeout", body: "upstream request timeout")
     static let overload = LocalReply(503, .overload, "overload", body: "no memory left")
     static let connectFailure = LocalReply(
         503, .upstreamConnectFailure, "upstream_reset_before_response_started{connection_failure}",
         body: "upstream connect error or disconnect/reset before headers. reset reason: connection failure")
+    static let noTLS = LocalReply(
+        503, .upstreamConnectFailure, "upstream_tls_not_supported",
+        body: "upstream connect error: TLS to the application is not supported")
     static let termination = LocalReply(
         503, .upstreamTermination, "upstream_reset_before_response_started{connection_termination}",
         body: "upstream connect error or disconnect/reset before headers. reset reason: connection termination")

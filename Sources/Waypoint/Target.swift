@@ -30,6 +30,8 @@ struct Target: ~Copyable {
     var carriers: [Carrier.Key] = []
     /// It was spoken to in HTTP/2 and did not understand: HTTP/1 until then.
     var onlyHTTP1Until = MonotonicTime(nanoseconds: 0)
+    /// It has spoken HTTP/2, so that a connection that ends without a word says nothing of what it understands.
+    var speaksHTTP2 = false
 
     init(id: TargetID) {
         self.id = id

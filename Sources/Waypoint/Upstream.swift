@@ -35,7 +35,7 @@ struct Upstream: ~Copyable {
     var waiting: [Exchange.Key] = []
     /// It carried an exchange before: the peer may have closed it meanwhile.
     var isReused = false
-    /// The peer has shown that it speaks HTTP/2.
+    /// The peer has shown that it speaks HTTP/2: its SETTINGS have come.
     var hasSpoken = false
     /// No new exchange: GOAWAY, or the process drains.
     var isDraining = false
@@ -44,6 +44,12 @@ struct Upstream: ~Copyable {
     /// The deadline of the timer that is armed.
     var armed: MonotonicTime = .distantFuture
     let opened: MonotonicTime
+    /// Exchanges that it has carried, the one under way included.
+    var served: UInt32 = 0
+    /// How many it may carry; 0: any number.
+    var servedLimit: UInt32 = 0
+    /// How long it is kept without an exchange.
+    var idleTimeout = Nanoseconds(0)
 
     init(pipe: consuming Pipe, mode: Mode, target: Target.Key, deadline: MonotonicTime, now: MonotonicTime) {
         self.pipe = pipe

@@ -15,8 +15,10 @@ enum UpstreamFailure {
     case refused
     /// The endpoint broke the protocol.
     case protocolError
-    /// The endpoint does not understand HTTP/2: HTTP/1 is to be tried.
+    /// The endpoint answered the preface of HTTP/2 with something else: HTTP/1 is to be tried.
     case notHTTP2
+    /// The connection ended, or time passed, and nothing came in answer to the preface of HTTP/2.
+    case unspoken
 
     /// The time of one try is over.
     case tryTimeout
@@ -25,7 +27,7 @@ enum UpstreamFailure {
     var reply: LocalReply {
         switch self {
         case .connect: .connectFailure
-        case .termination: .termination
+        case .termination, .unspoken: .termination
         case .reset, .refused: .reset
         case .protocolError, .notHTTP2: .protocolError
         case .tryTimeout: .timeout

@@ -13,15 +13,24 @@ extension Worker {
         var offset = 0
         do throws(HTTP2Error) {
             while let event = try upstream.pipe.http2?.receive(bytes, offset: &offset, now: now) {
-                upstream.hasSpoken = true
+                if !upstream.hasSpoken { noteSpoken(&upstream) }
                 take(event, bytes, &upstream, key)
             }
-            upstream.hasSpoken = true
         } catch {
             observer.badResponse("\(error)")
             return steps.append(.closeUpstream(key, upstream.hasSpoken ? .protocolError : .notHTTP2))
         }
         if upstream.pipe.http2?.hasPendingOutput == true { markDirty(&upstream.pipe, .upstream(key)) }
+    }
+
+    /// The first event is the endpoint's SETTINGS (RFC 9113 §3.4): it speaks HTTP/2.
+    private func noteSpoken(_ upstream: inout Upstream) {
+        upstream.hasSpoken = true
+        if upstream.pipe.http2?.activeStreamCount ?? 0 > 0 { upstream.deadline = .distantFuture }
+        targets.withElement(upstream.target) { target in
+            target.speaksHTTP2 = true
+            target.onlyHTTP1Until = MonotonicTime(nanoseconds: 0)
+        }
     }
 
     private func take(_ event: HTTP2Event, _ bytes: Span<UInt8>, _ upstream: inout Upstream, _ key: Upstream.Key) {

@@ -30,8 +30,9 @@ extension Worker {
         let ofThose = wasEstablished ? failure : .connect
         if let exchange = upstream.exchange { upstreamFailed(exchange, ofThose) }
         for exchange in upstream.waiting { upstreamFailed(exchange, .connect) }
+        let ofStreams: UpstreamFailure = upstream.hasSpoken || failure == .notHTTP2 ? failure : .unspoken
         for context in upstream.pipe.http2?.contexts ?? [] where context != 0 {
-            upstreamFailed(Exchange.Key(context: context), upstream.hasSpoken ? failure : .notHTTP2)
+            upstreamFailed(Exchange.Key(context: context), ofStreams)
         }
         close(&upstream.pipe)
     }

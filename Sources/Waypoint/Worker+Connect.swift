@@ -12,9 +12,12 @@ internal import TLS
 // New connections to endpoints.
 extension Worker {
     /// Opens a connection to an endpoint for an exchange.
-    func open(_ targetKey: Target.Key, _ mode: Upstream.Mode, for exchange: Exchange.Key) {
+    func open(
+        _ targetKey: Target.Key, _ mode: Upstream.Mode, for exchange: Exchange.Key, _ policy: ConnectionPoolPolicy
+    ) {
         guard let id = targets.withElement(targetKey, { $0.id }) else { return }
-        let deadline = now + configuration.connectTimeout
+        let isShorter = policy.connectTimeout.count > 0 && policy.connectTimeout < configuration.connectTimeout
+        let deadline = now + (isShorter ? policy.connectTimeout : configuration.connectTimeout)
         var key: Upstream.Key?
         switch id.tunnelProtocol {
         case .tcp:
@@ -26,7 +29,7 @@ extension Worker {
                 var upstream = Upstream(
                     pipe: Pipe(socket: socket, flags: .connecting), mode: mode, target: targetKey, deadline: deadline,
                     now: now)
-                attach(exchange, &upstream)
+                attach(exchange, &upstream, policy)
                 key = upstreams.insert(upstream)
                 if let key { watch(number, token(upstream: key)) { _ in .closeUpstream(key, .connect) } }
             } catch {
@@ -37,7 +40,7 @@ extension Worker {
                 pipe: Pipe(carrier: Carrier.Key(context: 0), stream: nil), mode: mode, target: targetKey,
                 deadline: deadline, now: now)
             upstream.pipe.carrier = nil
-            attach(exchange, &upstream)
+            attach(exchange, &upstream, policy)
             key = upstreams.insert(upstream)
             if let key { steps.append(.openStream(key)) }
         }
@@ -47,7 +50,12 @@ extension Worker {
         timers.arm(token(upstream: key), at: deadline)
     }
 
-    private func attach(_ exchange: Exchange.Key, _ upstream: inout Upstream) {
+    private func attach(_ exchange: Exchange.Key, _ upstream: inout Upstream, _ policy: ConnectionPoolPolicy) {
+        upstream.servedLimit = policy.maximumRequestsPerConnection
+        // 0 means for ever in the API; the pool's own limit counts then.
+        let isLimited = policy.httpIdleTimeout.count > 0
+        upstream.idleTimeout =
+            isLimited ? min(configuration.poolIdleTimeout, policy.httpIdleTimeout) : configuration.poolIdleTimeout
         if upstream.mode == .http2 { upstream.waiting.append(exchange) } else { upstream.exchange = exchange }
     }
 

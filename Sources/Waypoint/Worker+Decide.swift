@@ -15,7 +15,7 @@ extension Worker {
     /// - Returns: the answer, when no endpoint is to be asked; the phase is `pausing` when it has to wait first.
     func decide(_ exchange: inout Exchange, _ key: Exchange.Key) -> LocalReply? {
         guard let scope = exchange.frontend.scope else { return nil }
-        if exchange.flags.contains(.tcp) { return decideStream(&exchange, scope) }
+        if exchange.flags.contains(.tcp) { return decideStream(&exchange, key, scope) }
         var result: LocalReply?
         heads.withElement(exchange.heads) { heads in
             let decision = exchange.table.decide(
@@ -27,15 +27,45 @@ extension Worker {
         return result
     }
 
-    private func decideStream(_ exchange: inout Exchange, _ scope: RouteScope) -> LocalReply? {
-        let facts = StreamFacts(client: exchange.frontend.client, destination: exchange.frontend.address.ip)
-        switch exchange.table.decideStream(serverName: Span(), in: scope, facts, random: &random) {
+    private func decideStream(_ exchange: inout Exchange, _ key: Exchange.Key, _ scope: RouteScope) -> LocalReply? {
+        let client = exchange.frontend.client
+        var serverName: [UInt8] = []
+        if exchange.table.needsServerName(in: scope, client) {
+            guard let name = self.serverName(&exchange, key) else { return nil }
+            serverName = name
+        }
+        let facts = StreamFacts(client: client, destination: exchange.frontend.address.ip)
+        switch exchange.table.decideStream(serverName: serverName.span, in: scope, facts, random: &random) {
         case .forward(let cluster, _):
             exchange.cluster = cluster
             return nil
         case .noRoute: return .noRoute
         case .invalidBackend: return .noCluster
         }
+    }
+
+    /// The server name of a connection in lower case, empty when it has none; nil: the exchange waits for its ClientHello.
+    private func serverName(_ exchange: inout Exchange, _ key: Exchange.Key) -> [UInt8]? {
+        exchange.flags.remove(.awaitsServerName)
+        exchange.tryDeadline = .distantFuture
+        let name: [UInt8]
+        switch ServerName(exchange.toUpstream.first) {
+        case .name(let range): name = [UInt8](copying: exchange.toUpstream.first.extracting(range))
+        case .absent: return []
+        case .needsMore:
+            let limit = exchange.started + configuration.detectionTimeout
+            // What does not lie in the first block is no usual ClientHello.
+            guard now < limit, !exchange.flags.contains(.requestEnded),
+                exchange.toUpstream.first.count == exchange.toUpstream.count
+            else { return [] }
+            exchange.flags.insert(.awaitsServerName)
+            exchange.flags.remove(.decided)
+            exchange.phase = .pausing
+            exchange.tryDeadline = limit
+            rearm(&exchange, key)
+            return nil
+        }
+        return name.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }
     }
 
     private func carryOut(
@@ -46,7 +76,11 @@ extension Worker {
         if exchange.table.answerPreflight(decision, heads.request, into: &response) {
             return LocalReply(prepared: response.status, "cors_preflight")
         }
-        if let timeout = exchange.table[decision.rule].requestTimeout, timeout.count > 0 {
+        var timeout = exchange.table[decision.rule].requestTimeout ?? Nanoseconds(0)
+        if exchange.flags.contains(.grpc), let own = heads.request.fields.grpcTimeout {
+            timeout = timeout.count > 0 ? min(timeout, own) : own
+        }
+        if timeout.count > 0 {
             exchange.deadline = exchange.started + timeout
             rearm(&exchange, key)
         }
@@ -121,5 +155,30 @@ extension Worker {
         } else {
             steps.append(.route(key))
         }
+    }
+}
+
+extension FieldList {
+    /// How long a gRPC client waits (`grpc-timeout`: at most eight digits and a unit); nil where it does not say, or for ever (0).
+    var grpcTimeout: Nanoseconds? {
+        let text = value(of: "grpc-timeout")
+        guard text.count >= 2, text.count <= 9 else { return nil }
+        var number: Int64 = 0
+        for index in 0..<(text.count - 1) {
+            guard (0x30...0x39).contains(text[index]) else { return nil }
+            number = number * 10 + Int64(text[index] - 0x30)
+        }
+        let unit: Int64
+        switch text[text.count - 1] {
+        case UInt8(ascii: "H"): unit = 3_600_000_000_000
+        case UInt8(ascii: "M"): unit = 60_000_000_000
+        case UInt8(ascii: "S"): unit = 1_000_000_000
+        case UInt8(ascii: "m"): unit = 1_000_000
+        case UInt8(ascii: "u"): unit = 1_000
+        case UInt8(ascii: "n"): unit = 1
+        default: return nil
+        }
+        // A year is for ever: it would not fit otherwise.
+        return number == 0 ? nil : Nanoseconds(min(number, 31_536_000_000_000_000 / unit) * unit)
     }
 }

@@ -58,18 +58,21 @@ extension Worker {
                     if upstream.isDraining {
                         self.steps.append(.closeUpstream(key, .termination))
                     } else {
-                        self.arm(&upstream, key, self.configuration.poolIdleTimeout)
+                        let time = upstream.idleTimeout
+                        self.arm(&upstream, key, time)
                     }
                 }
             case .raw: self.steps.append(.closeUpstream(key, .termination))
             case .http1:
                 upstream.exchange = nil
                 guard upstream.phase == .established, upstream.http1?.disposition == .keepAlive, !upstream.isDraining,
-                    !upstream.pipe.flags.contains(.readClosed)
+                    !upstream.pipe.flags.contains(.readClosed),
+                    upstream.servedLimit == 0 || upstream.served < upstream.servedLimit
                 else { return self.steps.append(.closeUpstream(key, .termination)) }
                 upstream.pipe.flags.remove(.paused)
                 self.targets.withElement(upstream.target) { $0.idle.append(key) }
-                self.arm(&upstream, key, self.configuration.poolIdleTimeout)
+                let time = upstream.idleTimeout
+                self.arm(&upstream, key, time)
             }
         }
     }

@@ -32,6 +32,10 @@ extension Worker {
 
     private func keep(_ bytes: Span<UInt8>, _ exchange: inout Exchange, _ key: Exchange.Key) -> Bool {
         if !exchange.toUpstream.append(copying: bytes, in: &blocks) { steps.append(.reply(key, .overload)) }
+        if exchange.flags.contains(.awaitsServerName), exchange.phase == .pausing {
+            exchange.phase = .routing
+            steps.append(.route(key))
+        }
         return exchange.toUpstream.count >= Pipe.highMark || exchange.phase == .sent
     }
 

@@ -46,9 +46,9 @@ extension Worker {
         let outcome = TryOutcome.response(
             status: response.status, grpcStatus: response.fields.grpcStatus,
             isRateLimited: response.fields.contains("x-envoy-ratelimited"))
-        guard exchange.table.isRetriable(outcome, rule: rule) else { return false }
-        guard mayRetry(exchange, outcome) else {
-            if exchange.tries > 1 { exchange.outcome.insert(.retryLimit) }
+        let next = nextTry(exchange, outcome)
+        guard next == .allowed else {
+            exchange.outcome.formUnion(next.flags)
             return false
         }
         if let workload = exchange.endpoint?.workload, exchange.table[rule].avoidsPreviousEndpoints {

@@ -14,8 +14,9 @@ extension Worker {
     /// What is kept of a request's content for another try; linkerd2-proxy's limit.
     private static let replayBytes = 65_536
     /// In a hundred of the exchanges under way, and so many always (reference: linkerd 20 %, Envoy's least 3).
-    private static let retryPercent = 20
-    private static let leastRetries = 3
+    private static let retryBudget = RetryBudget()
+    /// How long an endpoint that does not understand HTTP/2 is spoken to in HTTP/1: it may be replaced at its address.
+    private static let onlyHTTP1 = Nanoseconds.seconds(60)
 
     enum Verdict {
         case atOnce
@@ -23,23 +24,32 @@ extension Worker {
         case never(LocalReply)
     }
 
+    /// What becomes of an exchange whose try failed, by its rule; with what Envoy calls it where it is the last.
+    enum NextTry {
+        case allowed
+        /// The rule asks for no other try after this outcome, or the request cannot be sent again.
+        case unwanted
+        /// The rule's tries are used up.
+        case exhausted
+        /// Too many others are being made again at the same time.
+        case overBudget
+
+        var flags: RequestFlags {
+            switch self {
+            case .allowed, .unwanted: []
+            case .exhausted: .retryLimit
+            case .overBudget: .upstreamOverflow
+            }
+        }
+    }
+
     /// Judges an exchange whose endpoint failed before the response began.
     func judge(_ exchange: inout Exchange, _ failure: UpstreamFailure) -> Verdict {
         if exchange.flags.contains(.clientGone) { return .never(failure.reply) }
         let workload = exchange.endpoint?.workload
         switch failure {
-        case .connect:
-            // Nothing was sent: the next endpoint, whatever the rule says of retries.
-            guard let workload, exchange.tried.insert(workload) else { return .never(failure.reply) }
-            if exchange.tries < configuration.connectAttempts { return .atOnce }
-            return retry(exchange, .connectFailure, failure.reply)
-        case .notHTTP2:
-            guard !exchange.flags.contains(.notReplayable), let target = exchange.target else {
-                return .never(failure.reply)
-            }
-            // It closed or answered in another protocol: nothing was served.
-            targets.withElement(target) { $0.onlyHTTP1Until = self.now + Nanoseconds.seconds(60) }
-            return exchange.tries <= configuration.connectAttempts ? .atOnce : .never(failure.reply)
+        case .connect: return anotherEndpoint(&exchange, failure.reply)
+        case .notHTTP2, .unspoken: return fallBack(&exchange, failure)
         case .refused:
             if let workload { _ = exchange.tried.insert(workload) }
             return retry(exchange, .refusedStream, failure.reply)
@@ -60,6 +70,32 @@ extension Worker {
         }
     }
 
+    /// Nothing was served: the next endpoint, whatever the rule says of retries.
+    private func anotherEndpoint(_ exchange: inout Exchange, _ reply: LocalReply) -> Verdict {
+        guard let workload = exchange.endpoint?.workload, exchange.tried.insert(workload) else { return .never(reply) }
+        if exchange.tries < configuration.connectAttempts { return .atOnce }
+        return retry(exchange, .connectFailure, reply)
+    }
+
+    /// An endpoint did not speak HTTP/2, so it has served nothing: HTTP/1 from now on, where that may be.
+    ///
+    /// An answer in another protocol tells for sure. A connection that only ended tells, unless the endpoint has spoken HTTP/2
+    /// before: then it went away, as one that cannot be connected to.
+    private func fallBack(_ exchange: inout Exchange, _ failure: UpstreamFailure) -> Verdict {
+        guard !exchange.flags.contains(.notReplayable), let target = exchange.target else {
+            return .never(failure.reply)
+        }
+        let isKnown = targets.withElement(target) { $0.speaksHTTP2 } == true
+        if mustBeHTTP2(exchange) || failure == .unspoken && isKnown {
+            return failure == .unspoken ? anotherEndpoint(&exchange, failure.reply) : .never(failure.reply)
+        }
+        targets.withElement(target) { target in
+            target.speaksHTTP2 = false
+            target.onlyHTTP1Until = self.now + Self.onlyHTTP1
+        }
+        return exchange.tries <= configuration.connectAttempts ? .atOnce : .never(failure.reply)
+    }
+
     /// Whether a kept connection turned out to be closed by its peer meanwhile (RFC 9112 §9.3.1).
     private func isStale(_ exchange: borrowing Exchange) -> Bool {
         guard exchange.flags.contains(.onReusedConnection), !exchange.flags.contains(.notReplayable),
@@ -69,23 +105,33 @@ extension Worker {
     }
 
     private func retry(_ exchange: borrowing Exchange, _ outcome: TryOutcome, _ reply: LocalReply) -> Verdict {
-        if mayRetry(exchange, outcome) { return .afterPause }
-        guard exchange.tries > 1 else { return .never(reply) }
+        let next = nextTry(exchange, outcome)
+        if next == .allowed { return .afterPause }
         var last = reply
-        last.outcome.insert(.retryLimit)
+        last.outcome.formUnion(next.flags)
+        // Endpoints were tried one after the other, whatever the rule says.
+        if outcome == .connectFailure, exchange.tries > 1 { last.outcome.insert(.retryLimit) }
         return .never(last)
     }
 
     /// Whether the rule, the number of tries, the budget and the kept content allow another try.
-    func mayRetry(_ exchange: borrowing Exchange, _ outcome: TryOutcome) -> Bool {
+    func nextTry(_ exchange: borrowing Exchange, _ outcome: TryOutcome) -> NextTry {
         guard let rule = exchange.decision?.rule, !exchange.flags.contains(.notReplayable),
-            exchange.flags.isDisjoint(with: [.clientGone, .mirror, .raw])
-        else { return false }
-        let table = exchange.frontend.epoch.routes
-        guard exchange.tries <= table.table[rule].retryAttempts, table.table.isRetriable(outcome, rule: rule),
-            exchange.deadline > now
-        else { return false }
-        return activeRetries < max(Self.leastRetries, exchanges.count * Self.retryPercent / 100)
+            exchange.flags.isDisjoint(with: [.clientGone, .mirror, .raw]), exchange.deadline > now
+        else { return .unwanted }
+        let attempts = exchange.table[rule].retryAttempts
+        guard attempts > 0, exchange.table.isRetriable(outcome, rule: rule), !isTunnel(exchange) else {
+            return .unwanted
+        }
+        if exchange.tries > attempts { return .exhausted }
+        let budget = exchange.cluster.flatMap { exchange.table[$0].retryBudget } ?? Self.retryBudget
+        let share = exchanges.count * Int(budget.percent) / 100
+        return activeRetries < max(Int(budget.minimumConcurrency), share) ? .allowed : .overBudget
+    }
+
+    /// CONNECT and upgrades are not made twice.
+    private func isTunnel(_ exchange: borrowing Exchange) -> Bool {
+        heads.withElement(exchange.heads) { $0.request.method == .connect || !$0.request.protocolName.isEmpty } == true
     }
 
     /// Takes an exchange off its endpoint and sets out anew, after a pause if wanted.

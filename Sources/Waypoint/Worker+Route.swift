@@ -36,7 +36,13 @@ extension Worker {
     private func setOut(_ key: Exchange.Key) {
         var target: Target.Key?
         var mode = Upstream.Mode.http1
+        var policy = ConnectionPoolPolicy()
         exchanges.withElement(key) { exchange in
+            if let cluster = exchange.cluster {
+                // What was to be encrypted does not go out in clear text.
+                if exchange.table[cluster].hasTLS { return self.steps.append(.reply(key, .noTLS)) }
+                policy = exchange.table[cluster].connectionPool
+            }
             guard let endpoint = self.choose(&exchange) else {
                 return self.steps.append(.reply(key, exchange.tries > 0 ? .connectFailure : .noEndpoint))
             }
@@ -61,7 +67,7 @@ extension Worker {
                 self.rearm(&exchange, key)
             }
         }
-        if let target, exchanges.contains(key) { connect(key, target, mode) }
+        if let target, exchanges.contains(key) { connect(key, target, mode, policy) }
     }
 
     private func choose(_ exchange: inout Exchange) -> RouteEndpoint? {
@@ -85,20 +91,36 @@ extension Worker {
             tunnelProtocol: exchange.frontend.epoch.mesh[workload].tunnelProtocol)
     }
 
-    /// What is spoken to the endpoint: what the client speaks, unless the port is declared to be HTTP/2.
+    /// What is spoken to the endpoint: what the client speaks, unless the port is declared to be HTTP/2, or is upgraded to it.
     private func mode(_ exchange: borrowing Exchange, _ target: Target.Key) -> Upstream.Mode {
         if exchange.flags.contains(.tcp) { return .raw }
         // What HTTP/1 clients upgrade to is agreed upon with the endpoint itself.
         let isUpgrade = heads.withElement(exchange.heads) { !$0.request.protocolName.isEmpty } == true
         if isUpgrade, !exchange.flags.contains(.isHTTP2) { return .http1 }
-        let declared = exchange.cluster.map { exchange.table[$0].applicationProtocol } ?? exchange.frontend.declared
-        switch declared {
-        case .http2, .grpc: return .http2
-        case .http, .grpcWeb, .undeclared, .tls, .tcp: break
-        }
-        guard exchange.flags.contains(.isHTTP2) else { return .http1 }
+        if mustBeHTTP2(exchange) { return .http2 }
+        guard exchange.flags.contains(.isHTTP2) || isUpgraded(exchange) else { return .http1 }
         let isUnderstood = targets.withElement(target) { $0.onlyHTTP1Until <= self.now }
         return isUnderstood == false ? .http1 : .http2
+    }
+
+    /// Whether the endpoint is spoken to in HTTP/2, whatever the client speaks and the endpoint answers.
+    func mustBeHTTP2(_ exchange: borrowing Exchange) -> Bool {
+        var declared = exchange.frontend.declared
+        if let cluster = exchange.cluster {
+            if exchange.table[cluster].connectionPool.usesClientProtocol { return false }
+            declared = exchange.table[cluster].applicationProtocol
+        }
+        switch declared {
+        case .http2, .grpc: return true
+        case .http, .grpcWeb, .undeclared, .tls, .tcp: return false
+        }
+    }
+
+    /// `h2UpgradePolicy: UPGRADE`.
+    private func isUpgraded(_ exchange: borrowing Exchange) -> Bool {
+        guard let cluster = exchange.cluster else { return false }
+        let pool = exchange.table[cluster].connectionPool
+        return pool.upgrade == .always && !pool.usesClientProtocol
     }
 
     /// The target of an endpoint, made when it is new; nil when the endpoint has no identity that could be checked.
@@ -120,7 +142,9 @@ extension Worker {
     }
 
     /// Finds a connection for an exchange, or makes one.
-    private func connect(_ key: Exchange.Key, _ target: Target.Key, _ mode: Upstream.Mode) {
+    private func connect(
+        _ key: Exchange.Key, _ target: Target.Key, _ mode: Upstream.Mode, _ policy: ConnectionPoolPolicy
+    ) {
         switch mode {
         case .raw: break
         case .http1:
@@ -134,7 +158,7 @@ extension Worker {
                 return
             }
         }
-        open(target, mode, for: key)
+        open(target, mode, for: key, policy)
     }
 
     private func takeIdle(_ target: Target.Key) -> Upstream.Key? {

@@ -19,7 +19,14 @@ extension Worker {
                 exchange.upstreamStarted = self.now
                 if upstream.isReused { exchange.flags.insert(.onReusedConnection) }
                 upstream.isReused = true
-                upstream.deadline = .distantFuture
+                if upstream.mode != .http2 || upstream.hasSpoken {
+                    upstream.deadline = .distantFuture
+                } else {
+                    // Whether the endpoint understands is not known yet: what is sent until then may have to go out again.
+                    exchange.flags.insert(.keepsReplay)
+                }
+                upstream.served &+= 1
+                if upstream.mode == .http2, upstream.served == upstream.servedLimit { upstream.isDraining = true }
                 isStarted = self.writeHead(&exchange, key, &upstream)
                 guard isStarted else { return }
                 exchange.phase = .sent

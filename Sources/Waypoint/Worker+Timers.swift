@@ -88,6 +88,9 @@ extension Worker {
                     return self.steps.append(
                         .closeUpstream(key, upstream.phase == .connecting ? .connect : .termination))
                 }
+                if upstream.mode == .http2, !upstream.hasSpoken {
+                    return self.steps.append(.closeUpstream(key, .unspoken))
+                }
                 upstream.deadline = .distantFuture
             }
             self.rearm(&upstream, key)

@@ -143,6 +143,10 @@ def test_every_request_is_answered_once_and_accounted_for(world):
     totals = Counter(map(str, seen))
     totals.update({"200": classes[0], "418": classes[2], "503": classes[3]})
     assert by_status == +totals
+    # A 503 says why: tries are used up, too many are under way, or the endpoint is gone.
+    unexplained = {key: number for key, number in counted.items()
+                   if key[0] == "503" and set(key[1].split(",")) <= {"-", "DI"}}
+    assert unexplained == {}
     # All of it has happened: faults, retries, changes.
     assert sum(number for (_, flags), number in counted.items() if "DI" in flags) > 0.005 * REQUESTS
     assert sum(number for (_, flags), number in counted.items() if "FI" in flags) > 0.01 * REQUESTS

@@ -1,9 +1,15 @@
 # SPDX-FileCopyrightText: The Ambit authors
 # SPDX-License-Identifier: Apache-2.0
-"""What traffic costs, counted and not timed: allocations and system calls of a tunnel per request, connection and MiB."""
+"""What traffic costs, counted and not timed: allocations and system calls of a tunnel, or waypoint, per request, connection and MiB."""
+
+import sys
+from pathlib import Path
 
 import pytest
 from mesh.counting import Counting
+from mesh.load import Client
+from mesh.waiting import eventually
+from mesh.waypoint import Waypoint, http_service
 from mesh.serving import discard, echo, exchange
 
 MIB = 1 << 20
@@ -98,3 +104,70 @@ def test_a_connection_costs_a_bounded_number_of_allocations_and_calls(client):
     # Seen: 4 allocations and 20 calls.
     assert cost.allocations <= 200 * 8
     assert cost.system_calls <= 200 * 26
+
+
+# Waypoints
+
+
+FLOOD = Path(__file__).with_name("flood.py")
+
+
+@pytest.fixture
+def routed(world):
+    """A client, a service with a route, and the waypoint in between, whose one worker is counted."""
+    world.namespace("default")
+    client = world.pod("client", world.node("node1"))
+    client.waypoint = Waypoint(world, options=["--workers", "1"])
+    client.counting = Counting(client.waypoint)
+    server = client.server = world.pod("server", world.node("node2"))
+    world.folder.apply({
+        "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+        "metadata": {"name": "server", "namespace": "default"},
+        "spec": {"hosts": ["server"], "http": [
+            {"match": [{"headers": {"x-canary": {"exact": "true"}}}], "redirect": {"uri": "/canary"}},
+            {"timeout": "10s", "retries": {"attempts": 2, "retryOn": "5xx"},
+             "headers": {"request": {"set": {"x-route": "counted"}}},
+             "route": [{"destination": {"host": "server"}}]}]}})
+
+    def start(*command, **service):
+        client.service = http_service(world, "server", **service)
+        world.run_in(server.netns, *command, name="server")
+        eventually(lambda: server.netns.connect(server.ip, 8080).close() is None)
+        world.start()
+        client.waypoint.start()
+
+    client.start = start
+    return client
+
+
+def test_a_waypoint_allocates_nothing_for_a_request_of_http1(routed):
+    routed.start("/usr/bin/python3", "-B", FLOOD, "serve", "8080", str(sys.maxsize))
+    clients = [Client(routed.netns, routed.service.ip) for _ in range(8)]
+
+    def asks(rounds):
+        for _ in range(rounds):
+            for client in clients:
+                assert client.ask("/path?query", headers={"Accept": "*/*", "X-Tenant": "t"}).status == 200
+
+    asks(100)
+    cost = difference(routed, lambda: asks(250))
+    assert cost.allocations <= 2000 * 0.05
+    # One after the other, so nothing can be batched: wait, receive and send, for the request and for its answer.
+    assert cost.system_calls <= 2000 * 6.5
+    assert cost.others == 0
+
+
+def test_a_waypoint_allocates_nothing_for_a_request_of_http2(routed, tmp_path):
+    (tmp_path / "file").write_bytes(b"x" * 1000)
+    routed.start("nghttpd", "--no-tls", "-d", tmp_path, "8080", port_name="http2")
+
+    def load(count):
+        said = routed.netns.run("h2load", "-n", str(count), "-c", "1", "-m", "16", f"http://{routed.service.ip}/file").stdout
+        assert f"{count} succeeded" in said
+
+    load(2000)
+    cost = difference(routed, lambda: load(8000))
+    # The connection itself, and what its lists grow to.
+    assert cost.allocations <= 400
+    # Sixteen at a time share what carries them.
+    assert cost.system_calls <= 8000 * 2

@@ -35,12 +35,22 @@ class Waypoint:
         self.service = world.service("waypoint", {GATEWAY_NAME: "waypoint"}, {15008: 15008})
         world.folder.apply(waypoint("waypoint", "default", self.service.ip, waypoint_for))
         self.options = list(options)
+        self.env = {}
         self.process = None
+
+    @property
+    def netns(self):
+        return self.pod.netns
+
+    @property
+    def directory(self):
+        return self.world.directory
 
     def start(self):
         self.process = self.world.run_in(
             self.pod.netns, binary(), "run", "--config", self.world.folder.path, "--ca-dir", self.world.ca_directory,
-            "--name", "waypoint", "--namespace", "default", "--pod", "waypoint", *self.options, name="waypoint")
+            "--name", "waypoint", "--namespace", "default", "--pod", "waypoint", *self.options, name="waypoint",
+            env=self.env)
         eventually(self.is_ready, 30, message=lambda: f"waypoint ready:\n{self.log()[-4000:]}")
         return self
 
