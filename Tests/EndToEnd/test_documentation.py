@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The Ambit authors
 # SPDX-License-Identifier: Apache-2.0
-"""docs/operations.md says what there is, and nothing else: compared with the running tunnel and its sources."""
+"""docs/operations.md and docs/routing.md say what there is, and nothing else: compared with the running tunnel and the sources."""
 
 import re
 from pathlib import Path
@@ -237,3 +237,51 @@ def test_ten_likely_troubles_have_an_answer():
     rows = [line for line in section("Likely troubles").splitlines() if line.startswith("| ")][2:]
     assert len(rows) >= 10
     assert all(len([cell for cell in row.strip("|").split("|") if cell.strip()]) >= 3 for row in rows)
+
+
+# docs/routing.md: the fields of routes
+
+
+ROUTING = (ROOT / "docs" / "routing.md").read_text(encoding="utf-8")
+DECODERS = {
+    "HTTPRoute and GRPCRoute": ["GatewayRoute", "GatewayMatch", "GatewayFilters"],
+    "VirtualService": ["VirtualService", "VirtualMatch", "VirtualActions"],
+    "DestinationRule": ["DestinationRule", "TrafficPolicy"],
+    "TrafficSplit and ServiceProfile": ["Linkerd"],
+}
+#: Of every object; suffixes of quantities.
+NO_FIELDS = {"apiVersion", "kind", "metadata", "spec", "status", "k", "m"}
+
+
+def decoder_source(names):
+    return "".join((ROOT / f"Sources/Manifest/Decoding/ObjectDecoder+{name}.swift").read_text(encoding="utf-8") for name in names)
+
+
+def routing_section(title):
+    match = re.search(rf"^### {re.escape(title)}\n(.*?)(?=^##|\Z)", ROUTING, re.MULTILINE | re.DOTALL)
+    assert match, f"no section {title!r}"
+    return match[1]
+
+
+@pytest.mark.parametrize("title", DECODERS)
+def test_every_field_that_is_read_of_a_route_is_documented_and_no_other(title):
+    source = decoder_source(DECODERS[title])
+    labels = re.findall(r'case ((?:"[^"]+"(?:,\s+)?)+)|(?:key|name) == ("[A-Za-z]+")', source)
+    known = set(re.findall(r'"([^"]+)"', "".join(map("".join, labels)))) - NO_FIELDS
+    assert len(known) > 15
+    words = set(re.findall(r"[\w@-]+", routing_section(title)))
+    assert known - words == set(), "read and not documented"
+    rows = [line.split("|")[1] for line in routing_section(title).splitlines() if line.startswith("| ")]
+    documented = {word for row in rows for word in re.findall(r"`([^`]+)`", row)}
+    literals = set(re.findall(r'"([^"\s]+)"', source + decoder_source(["RouteValues"])))
+    assert documented - literals == set(), "documented and not read"
+
+
+@pytest.mark.parametrize("file, title", [("VirtualActions", "VirtualService"), ("TrafficPolicy", "DestinationRule")])
+def test_what_has_no_effect_is_documented_as_a_warning(file, title):
+    source = decoder_source([file])
+    unused = re.findall(r'case "(\w+)":\s+(?:[^"]+\s+)?(?:decoder|self)\.(?:reportUnused|report\(\s*\.warning)', source)
+    assert unused
+    rows = [row for row in routing_section(title).splitlines() if row.startswith("|")]
+    for name in unused:
+        assert any(f"`{name}`" in row and "*warning*" in row for row in rows), name

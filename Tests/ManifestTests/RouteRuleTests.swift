@@ -214,7 +214,8 @@ struct RouteRuleTests {
                 loadBalancer: {consistentHash: {httpCookie: {name: c, ttl: 0s}}}
                 portLevelSettings: [{port: {number: 81}, outlierDetection: {interval: 1s}}]
             """)
-        #expect(outcome.findings == [])
+        // What a waypoint reads and does not enforce is a warning each.
+        #expect(outcome.findings.count == 2 && outcome.findings.allSatisfy { $0.contains("warning") })
         let policy = try #require(outcome.model.destinationPolicies.first)
         let subset = try #require(policy.policy(port: 80, subset: "s"))
         #expect(subset.loadBalancer.algorithm == .roundRobin && subset.connectionPool.maximumConnections == 7)

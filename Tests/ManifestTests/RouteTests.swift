@@ -55,10 +55,16 @@ struct RouteSampleTests {
             services, String(contentsOf: fixtures.appending(path: "samples/\(name)"), encoding: .utf8))
     }
 
+    /// Limits and ejection are read, and said not to act.
+    private static func isNotEnforced(_ finding: String) -> Bool {
+        finding.contains("warning: DestinationRule")
+            && (finding.contains("does not enforce it yet") || finding.contains("ejects no endpoint yet"))
+    }
+
     @Test("01: 90 and 10 in a hundred, 5 s over all tries, three retries of 2 s")
     func canaryWeights() throws {
         let outcome = try sample("01-canary-weights.yaml", ["reviews": [9080]])
-        #expect(outcome.findings == [])
+        #expect(outcome.findings.count == 4 && outcome.findings.allSatisfy(Self.isNotEnforced))
         let routes = try #require(outcome.http("reviews", port: 9080))
         #expect(routes.rules.map(\.targets) == [["reviews:9080/v1*90", "reviews:9080/v2*10"]])
         let rule = routes.rules[0]
@@ -137,20 +143,20 @@ struct RouteSampleTests {
     @Test(
         "Every other sample is read by a waypoint without a false finding",
         arguments: [
-            ("05-circuit-breaker.yaml", 0), ("07-peer-authentication.yaml", 0), ("09-jwt.yaml", 2),
-            ("11-telemetry.yaml", 0), ("13-flagger.yaml", 1),
+            ("05-circuit-breaker.yaml", 4), ("07-peer-authentication.yaml", 0), ("09-jwt.yaml", 2),
+            ("11-telemetry.yaml", 1), ("13-flagger.yaml", 1),
         ])
     func others(_ name: String, _ expected: Int) throws {
         #expect(try sample(name, ["reviews": [9080]]).findings.count == expected)
     }
 
     @Test(
-        "A file by itself, without the Services it speaks of, is read without a finding",
+        "A file by itself, without the Services it speaks of, is read without a finding but for what does not act yet",
         arguments: [
             "01-canary-weights.yaml", "02-canary-header.yaml", "03-fault-injection.yaml", "04-mirror.yaml",
             "05-circuit-breaker.yaml", "06-gateway-api.yaml", "12-smi-linkerd.yaml",
         ])
     func alone(_ name: String) throws {
-        #expect(try sample(name, [:]).findings == [])
+        #expect(try sample(name, [:]).findings.filter { !Self.isNotEnforced($0) } == [])
     }
 }

@@ -123,8 +123,12 @@ package struct ManifestReader: Sendable {
         case .httpRoute, .grpcRoute, .tcpRoute, .tlsRoute, .virtualService, .destinationRule, .trafficSplit,
             .serviceProfile:
             body = keepsWaypointObjects || readsRoutes ? Self.routeBody(node, kind, &decoder) : .metadataOnly
-        case .gatewayClass, .referenceGrant, .backendTLSPolicy, .requestAuthentication, .telemetry:
+        case .gatewayClass, .referenceGrant, .requestAuthentication: body = .metadataOnly
+        case .backendTLSPolicy, .telemetry:
             body = .metadataOnly
+            if keepsWaypointObjects || readsRoutes {
+                decoder.report(.warning, at: node, "the mesh does not act upon objects of kind \(kind.name) yet")
+            }
         }
         guard decoder.errorCount == 0 || kind.failsClosed else {
             contents.refused.append(key)

@@ -38,7 +38,11 @@ extension ObjectDecoder {
                 if value.kind != .mapping, !value.isNull { decoder.reportType(value, expected: "a mapping") }
             case "subsets":
                 decoder.list(value) { decoder, element in decoder.subset(element, &rule.policy) }
-            case "exportTo": rule.exportTo = decoder.strings(value)
+            case "exportTo":
+                rule.exportTo = decoder.strings(value)
+                if !rule.exportTo.isEmpty, rule.exportTo != ["*"] {
+                    decoder.report(.warning, at: value, "has no effect: a waypoint has one policy for all its clients")
+                }
             case "workloadSelector":
                 rule.hasWorkloadSelector = true
                 decoder.report(
@@ -133,8 +137,14 @@ extension ObjectDecoder {
         switch key {
         case "loadBalancer": policy.loadBalancer = loadBalancer(node)
         case "connectionPool": policy.connectionPool = connectionPool(node)
-        case "outlierDetection": policy.outlierDetection = outlierDetection(node)
-        case "tls": policy.tls = upstreamTLS(node)
+        case "outlierDetection":
+            policy.outlierDetection = outlierDetection(node)
+            reportUnused(node, "ejects no endpoint yet; it only makes localityLbSetting act")
+        case "tls":
+            policy.tls = upstreamTLS(node)
+            if policy.tls != nil {
+                reportRule(at: node, "TLS to the application is not supported: its requests are answered 503")
+            }
         case "retryBudget":
             var budget = RetryBudget()
             fields(node) { decoder, key, value in

@@ -5,6 +5,11 @@ internal import Bytes
 internal import Mesh
 
 extension ObjectDecoder {
+    /// The methods that the API server takes; case counts (RFC 9110 §9.1).
+    private static let methods = [
+        "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+    ]
+
     /// Reads a match of an HTTPRoute.
     mutating func httpMatch(_ node: YAMLNode) -> RouteObject.Match {
         var result = RouteObject.Match()
@@ -21,7 +26,13 @@ extension ObjectDecoder {
                     }
                 }
             case "method":
-                if let method = decoder.string(value) { result.match.method = .exact(method) }
+                guard let method = decoder.string(value) else { break }
+                result.match.method = .exact(method)
+                if !Self.methods.contains(method) {
+                    decoder.reportRule(
+                        at: value, "must be one of \(Self.methods.joined(separator: ", ")); the rule matches nothing")
+                    result.isBroken = true
+                }
             default: return false
             }
             return true

@@ -149,7 +149,13 @@ extension ObjectDecoder {
         }
         if isRetryable {
             // Linkerd tries until the budget is used up; we stop after five.
-            rule.retry = RetryPolicy(attempts: 5, conditions: [.serverError])
+            if rule.failureStatuses.isEmpty || rule.failureStatuses == [500...599] {
+                rule.retry = RetryPolicy(attempts: 5, conditions: [.serverError])
+            } else {
+                rule.retry = RetryPolicy(
+                    attempts: 5, conditions: [.reset, .connectFailure, .refusedStream],
+                    statusCodes: rule.failureStatuses.flatMap { Array($0) })
+            }
         }
         return rule
     }

@@ -176,14 +176,25 @@ extension ObjectDecoder {
         return value == 0 ? .max : value
     }
 
+    /// Notes a field that is read and not acted upon.
+    mutating func reportUnused(_ node: YAMLNode, _ text: String = "has no effect: a waypoint does not enforce it yet") {
+        if !node.isNull { report(.warning, at: node, text) }
+    }
+
     private mutating func tcpPool(_ node: YAMLNode, _ pool: inout ConnectionPoolPolicy) {
         var result = pool
         fields(node) { decoder, key, value in
             switch key {
-            case "maxConnections": result.maximumConnections = decoder.limit(value)
             case "connectTimeout": result.connectTimeout = decoder.duration(value) ?? result.connectTimeout
-            case "idleTimeout": result.idleTimeout = decoder.duration(value) ?? result.idleTimeout
-            case "maxConnectionDuration": result.maximumConnectionDuration = decoder.duration(value)
+            case "maxConnections":
+                result.maximumConnections = decoder.limit(value)
+                decoder.reportUnused(value)
+            case "idleTimeout":
+                result.idleTimeout = decoder.duration(value) ?? result.idleTimeout
+                decoder.reportUnused(value)
+            case "maxConnectionDuration":
+                result.maximumConnectionDuration = decoder.duration(value)
+                decoder.reportUnused(value)
             case "tcpKeepalive":
                 var keepAlive = ConnectionPoolPolicy.KeepAlive()
                 decoder.fields(value) { decoder, key, value in
@@ -196,6 +207,7 @@ extension ObjectDecoder {
                     return true
                 }
                 result.keepAlive = keepAlive
+                decoder.reportUnused(value, "has no effect: sockets are probed as the waypoint is set")
             default: return false
             }
             return true
@@ -207,21 +219,27 @@ extension ObjectDecoder {
         var result = pool
         fields(node) { decoder, key, value in
             switch key {
-            case "http1MaxPendingRequests": result.maximumPendingRequests = decoder.limit(value)
-            case "http2MaxRequests": result.maximumRequests = decoder.limit(value)
             case "maxRequestsPerConnection": result.maximumRequestsPerConnection = decoder.count(value) ?? 0
-            case "maxRetries": result.maximumRetries = decoder.limit(value)
             case "idleTimeout": result.httpIdleTimeout = decoder.duration(value) ?? result.httpIdleTimeout
             case "h2UpgradePolicy":
                 result.upgrade =
                     decoder.word(value, ["DEFAULT": .never, "DO_NOT_UPGRADE": .never, "UPGRADE": .always]) ?? .never
             case "useClientProtocol": result.usesClientProtocol = decoder.flag(value)
+            case "http1MaxPendingRequests":
+                result.maximumPendingRequests = decoder.limit(value)
+                decoder.reportUnused(value)
+            case "http2MaxRequests":
+                result.maximumRequests = decoder.limit(value)
+                decoder.reportUnused(value)
+            case "maxRetries":
+                result.maximumRetries = decoder.limit(value)
+                decoder.reportUnused(value, "has no effect: write retryBudget")
             case "maxConcurrentStreams":
                 let streams = decoder.count(value) ?? 0
                 result.maximumConcurrentStreams = streams == 0 ? 0x7FFF_FFFF : streams
+                decoder.reportUnused(value)
             case "http2KeepAlive":
-                decoder.report(
-                    .warning, at: value, "has no effect: HTTP/2 connections are probed as the waypoint is set")
+                decoder.reportUnused(value, "has no effect: HTTP/2 connections are probed as the waypoint is set")
             default: return false
             }
             return true

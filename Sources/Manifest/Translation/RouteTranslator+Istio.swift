@@ -135,6 +135,10 @@ extension RouteTranslator {
                     + "\(namespace) only")
         } else if route.exportTo == ["."] || route.exportTo == [namespace] {
             clients = .namespace(namespace)
+        } else if !route.exportTo.isEmpty, !route.exportTo.contains("*") {
+            note(
+                entry, line: 0, field: "spec.exportTo",
+                "lists of namespaces are not supported: the rules hold for every client")
         }
         for port in service.ports {
             let key = Key(service: service.key, port: port.servicePort, clients: clients)
