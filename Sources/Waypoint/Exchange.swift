@@ -145,6 +145,9 @@ struct Exchange: ~Copyable {
     /// Whether both messages are through.
     var isComplete: Bool { flags.isSuperset(of: [.requestEnded, .responseSent]) }
 
+    /// Octets of the endpoint are the client's: what is not HTTP may come together with the news that there is a connection.
+    var takesResponse: Bool { phase == .sent || phase == .connecting && flags.contains(.tcp) }
+
     /// Nothing was sent to the client yet, so that another answer is possible.
     var canAnswer: Bool { !flags.contains(.responseStarted) && phase != .answered }
 }

@@ -141,7 +141,7 @@ extension Worker {
     func forwardResponse(_ key: Exchange.Key, _ bytes: Span<UInt8>) -> Bool {
         exchanges.withElement(key) { exchange -> Bool in
             exchange.responseBytes += UInt64(bytes.count)
-            guard !exchange.flags.contains(.clientGone), exchange.phase == .sent else { return false }
+            guard !exchange.flags.contains(.clientGone), exchange.takesResponse else { return false }
             guard exchange.toDownstream.isEmpty else {
                 if !exchange.toDownstream.append(copying: bytes, in: &self.blocks) {
                     self.steps.append(.clientGone(key))
@@ -193,7 +193,7 @@ extension Worker {
     /// The endpoint has sent all of a response.
     func endResponse(_ key: Exchange.Key) {
         let isOver = exchanges.withElement(key) { exchange -> Bool in
-            guard exchange.phase == .sent else { return false }
+            guard exchange.takesResponse else { return false }
             exchange.flags.insert(.responseEnded)
             if exchange.flags.contains(.mirror) {
                 exchange.flags.insert(.responseSent)
