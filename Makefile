@@ -101,14 +101,15 @@ build-address: deps-build
 test-thread: build-thread ## unit tests under ThreadSanitizer; ONLY=regex picks
 	AMBIT_TSAN=1 swift test --skip-build --scratch-path .build/thread $(if $(ONLY),--filter "$(ONLY)")
 
-test-address: build-address ## unit tests under AddressSanitizer; ONLY=regex picks
-	swift test --skip-build --sanitize=address --scratch-path .build/address $(if $(ONLY),--filter "$(ONLY)")
+test-address: build-address ## unit tests under AddressSanitizer and LeakSanitizer; ONLY=regex picks
+	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/leaks.supp \
+	  swift test --skip-build --sanitize=address --scratch-path .build/address $(if $(ONLY),--filter "$(ONLY)")
 
 # End-to-end tests wait for three quarters of their time. What they leave of the processors goes to the compiler: in the
 # idle class of the scheduler (sched(7)), which whatever else can run preempts at once.
 test-e2e-and-builds:
 	@mkdir -p .build; failed=0; \
-	chrt --idle 0 $(MAKE) --no-print-directory build-thread build-address >.build/sanitized.log 2>&1 & builds=$$!; \
+	chrt --idle 0 $(MAKE) --no-print-directory build-address >.build/sanitized.log 2>&1 & builds=$$!; \
 	trap "kill $$builds 2>/dev/null || true" EXIT; \
 	$(MAKE) --no-print-directory test-e2e || failed=1; \
 	wait $$builds || { failed=1; tail -n 50 .build/sanitized.log; }; \
@@ -209,7 +210,7 @@ lint: ## formatting and the rules that grep can hold
 	swift format lint --strict --recursive --configuration .swift-format $(SWIFT_SOURCES)
 	@.ci/gates
 
-check: deps lint build-debug test-unit simulation cost conformance test-e2e ## what CI runs: lint, no warnings, imports, all tests, soak
+check: deps lint build-debug test-unit simulation cost conformance test-e2e-and-builds test-address ## what CI runs: lint, no warnings, imports, all tests, address sanitizer, soak
 	$(MAKE) soak MINUTES=2
 
 clean: ## remove everything that was built
