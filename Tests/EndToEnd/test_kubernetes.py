@@ -8,6 +8,7 @@ import pytest
 from mesh import kubernetes, manifests
 from mesh.serving import exchange
 from mesh.waiting import always, eventually
+from mesh.waypoint import Echo, http_service
 
 SECRET = b"nobody on the wire may read this"
 
@@ -159,3 +160,54 @@ def test_what_is_wrong_with_credentials_is_said(world, server, user, cluster, sa
     eventually(lambda: said in node.tunnel.log(), 10, message=node.tunnel.log)
     node.tunnel.terminate()
     assert node.tunnel.process.wait() == 1
+
+
+class Shop:
+    """A service behind a waypoint that follows the API server, and the route that says which of two others answers."""
+
+    def __init__(self, world):
+        self.world = world
+        world.namespace("default")
+        self.client = world.pod("client", kubernetes.node(world, "node1"))
+        backends = kubernetes.node(world, "node2")
+        for name in ("old", "new"):
+            Echo(world.pod(name, backends))
+            http_service(world, name, labels={})
+        self.waypoint = kubernetes.ClusterWaypoint(world)
+        self.service = http_service(world, "shop", selector={"app": "old"})
+        self.route("old")
+
+    def route(self, name):
+        self.world.folder.apply({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": "shop", "namespace": "default"},
+            "spec": {"parentRefs": [{"group": "", "kind": "Service", "name": "shop"}],
+                     "rules": [{"backendRefs": [{"name": name, "port": 80}]}]}})
+
+    def start(self):
+        self.world.start()
+        self.waypoint.start()
+        return self
+
+    def answers(self):
+        """Who answers a request now."""
+        return json.loads(self.client.curl("--fail", f"http://{self.service.ip}/", check=True).stdout)["server"]
+
+
+def test_a_waypoint_routes_as_the_api_server_says_and_goes_on_without_it(world, server):
+    shop = Shop(world).start()
+    assert [shop.answers() for _ in range(10)] == ["old"] * 10
+    inbound = world.nodes["node2"].tunnel.wait_access(direction="inbound", dst__workload="old")
+    assert inbound["src.identity"] == shop.waypoint.pod.spiffe_id
+
+    shop.route("new")
+    eventually(lambda: shop.answers() == "new", 5)
+    assert [shop.answers() for _ in range(10)] == ["new"] * 10
+
+    server.kill()
+    eventually(lambda: "what was last known serves" in shop.waypoint.log(), 10)
+    assert [shop.answers() for _ in range(10)] == ["new"] * 10
+    assert shop.waypoint.is_ready()
+    server.start()
+    shop.route("old")
+    eventually(lambda: shop.answers() == "old", 40, every=0.2)

@@ -11,6 +11,7 @@ from pathlib import Path
 from .command import run
 from .tunnel import Tunnel
 from .waiting import eventually
+from .waypoint import Waypoint
 
 PORT = 6443
 TOKEN = "token-of-the-administrator"
@@ -174,3 +175,10 @@ def node(world, name, **options):
     made = world.node(name, tunnel=False, **options)
     made.tunnel = ClusterTunnel(made, world.folder, world.ca_directory, world.directory)
     return made
+
+
+class ClusterWaypoint(Waypoint):
+    """A waypoint that follows the API server."""
+
+    def source(self):
+        return ["--kubernetes", "--kubeconfig", self.world.folder.server.kubeconfig]

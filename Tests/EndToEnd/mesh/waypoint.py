@@ -48,11 +48,15 @@ class Waypoint:
 
     def start(self):
         self.process = self.world.run_in(
-            self.pod.netns, binary(), "run", "--config", self.world.folder.path, "--ca-dir", self.world.ca_directory,
+            self.pod.netns, binary(), "run", *self.source(), "--ca-dir", self.world.ca_directory,
             "--name", "waypoint", "--namespace", "default", "--pod", "waypoint", *self.options, name="waypoint",
             env=self.env)
         eventually(self.is_ready, 30, message=lambda: f"waypoint ready:\n{self.log()[-4000:]}")
         return self
+
+    def source(self):
+        """Where its objects come from."""
+        return ["--config", self.world.folder.path]
 
     def is_ready(self):
         if self.process.status is not None:
