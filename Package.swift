@@ -60,7 +60,7 @@ let modules: [(name: String, dependencies: [String])] = [
     ("TLS", ["Bytes", "Identity", "COpenSSL"]),
     ("Manifest", ["Bytes", "Identity", "LinuxIO", "Mesh", "RegularExpressions", "CLinux"]),
     ("HBONE", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS"]),
-    ("Kubernetes", ["Bytes", "Identity", "LinuxIO", "Mesh", "HTTP2", "TLS", "Manifest", "HBONE"]),
+    ("Kubernetes", ["Bytes", "Identity", "LinuxIO", "Mesh", "Telemetry", "HTTP2", "TLS", "Manifest", "HBONE"]),
     ("Operator", ["Bytes", "LinuxIO", "Mesh", "Manifest", "HTTP", "HTTPRouting", "Kubernetes"]),
     ("Certificates", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS", "GRPC", "HBONE"]),
     (

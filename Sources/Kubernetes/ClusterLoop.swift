@@ -38,18 +38,22 @@ final class ClusterLoop {
     private var random: RandomSource
     private var now = MonotonicClock.now()
     private var isStopped = false
+    /// Whether objects are passed on as text too.
+    private let keepsText: Bool
 
     /// Bookmarks come every minute: a watch that is silent for three has stalled.
     private static let watchSilence = Nanoseconds.seconds(180)
 
     init(
         _ credentials: ClusterCredentials, kinds: [ObjectKind], reader: ManifestReader,
-        updates: Mailbox<ClusterUpdate>, stop: Mailbox<Void>, poller: PollerBox, seed: UInt64
+        updates: Mailbox<ClusterUpdate>, stop: Mailbox<Void>, poller: PollerBox, seed: UInt64,
+        keepsText: Bool
     ) {
         self.credentials = credentials
         self.updates = updates
         self.stop = stop
         self.poller = poller
+        self.keepsText = keepsText
         random = RandomSource(seed: seed)
         reduction = ObjectReduction(reader: reader)
         let start = now
@@ -176,8 +180,11 @@ final class ClusterLoop {
 
     private func set(_ node: YAMLNode, _ index: Int) {
         let resource = reflectors[index].resource
-        updates.post(
-            reduction.update(node, resource.kind, apiVersion: resource.apiVersion(reflectors[index].versionName)))
+        let apiVersion = resource.apiVersion(reflectors[index].versionName)
+        let update = reduction.update(node, resource.kind, apiVersion: apiVersion)
+        updates.post(update)
+        guard keepsText, case .set(let object, _) = update else { return }
+        updates.post(.text(object.key, ObjectText.octets(node, resource.kind, apiVersion: apiVersion)))
     }
 
     private func takeEvent(_ piece: [UInt8], _ context: UInt64, _ index: Int) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Bytes
+internal import Identity
 internal import LinuxIO
 package import Manifest
 internal import Mesh
@@ -24,6 +25,8 @@ package final class ClusterSource {
         package var translation = TranslationOptions()
         /// When changes count.
         package var debouncer = ChangeDebouncer()
+        /// Where what is known outlives the process; empty for nowhere.
+        package var stateDirectory = ""
 
         /// The kinds that a tunnel reads, or those that a waypoint reads too.
         package init(forWaypoint: Bool) {
@@ -36,7 +39,13 @@ package final class ClusterSource {
     /// How long a start waits for the first lists: then it fails, says why, and whoever runs it tries again.
     package static var startTimeout: Nanoseconds { .seconds(60) }
 
+    /// How long a start that has a snapshot waits for the API server before it begins with that.
+    static var snapshotPatience: Nanoseconds { .seconds(3) }
+
     private let options: Options
+    private let keeper: SnapshotKeeper?
+    /// When the snapshot was written that serves for kinds which have not been listed; nil when there is no such kind.
+    package private(set) var snapshotTime: Int64?
     private let updates: Mailbox<ClusterUpdate>
     private let stopping: Mailbox<Void>
     private var store = ObjectStore()
@@ -59,8 +68,11 @@ package final class ClusterSource {
     /// Starts to follow a cluster.
     ///
     /// - Throws: when the thread or what it waits with cannot be had.
-    package init(_ credentials: ClusterCredentials, options: Options, seed: UInt64) throws(ManifestError) {
+    package init(
+        _ credentials: ClusterCredentials, options: Options, keeper: SnapshotKeeper? = nil, seed: UInt64
+    ) throws(ManifestError) {
         self.options = options
+        self.keeper = keeper
         debouncer = options.debouncer
         unsynced = Set(options.kinds)
         do throws(SystemError) {
@@ -70,10 +82,11 @@ package final class ClusterSource {
             stopping = stop
             let poller = PollerBox(try Poller(capacity: 16))
             try poller.value.addReadable(stop.descriptor, token: ClusterLoop.stopToken)
+            let keepsText = keeper != nil
             let thread = try WorkerThread(name: "ambit-api-client") {
                 ClusterLoop(
                     credentials, kinds: options.kinds, reader: options.reader, updates: updates, stop: stop,
-                    poller: poller, seed: seed
+                    poller: poller, seed: seed, keepsText: keepsText
                 ).run()
             }
             thread.detach()
@@ -84,6 +97,7 @@ package final class ClusterSource {
 
     deinit {
         stopping.post(())
+        keeper?.post(.stop)
     }
 
     /// Readable when something may have changed.
@@ -92,8 +106,8 @@ package final class ClusterSource {
     /// When `load` should be called next; never before everything has been listed once.
     package var deadline: MonotonicTime { isSynced ? debouncer.deadline ?? .distantFuture : .distantFuture }
 
-    /// Whether everything has been listed once.
-    package var isSynced: Bool { unsynced.isEmpty }
+    /// Whether everything has been listed once, or is known from a snapshot.
+    package var isSynced: Bool { unsynced.isEmpty || snapshotTime != nil }
 
     /// What is still waited for before the first load, for whoever waits.
     package var waitingFor: String {
@@ -136,8 +150,37 @@ package final class ClusterSource {
             lost: unknown)
     }
 
+    /// Takes the objects of the snapshot that the process before has left, of all kinds that have not been listed yet.
+    ///
+    /// What lists and watches say from now on counts more, kind by kind.
+    ///
+    /// - Throws: `.snapshot` when there is none or it cannot be used; nothing has changed then.
+    package func restore() throws(KubernetesError) {
+        guard let keeper else { throw .snapshot(.none) }
+        let snapshot = try keeper.read()
+        var reduction = ObjectReduction(reader: options.reader)
+        var restored: [ManifestObject] = []
+        for record in snapshot.records where unsynced.contains(record.key.kind) {
+            let node = try YAMLNode(json: Array(record.octets))
+            let version = node["apiVersion"]?.string ?? ""
+            guard case .set(let object, _) = reduction.update(node, record.key.kind, apiVersion: version),
+                object.key == record.key
+            else { throw .snapshot(.damaged) }
+            restored.append(object)
+        }
+        let present = Set(unsynced.flatMap { store.keys($0) })
+        for object in restored where !present.contains(object.key) { store.set(object) }
+        snapshotTime = snapshot.saved
+    }
+
     private var ownFindings: [Finding] {
         var result: [Finding] = []
+        if let snapshotTime {
+            let time = UnixTime(seconds: snapshotTime)
+            result.append(
+                Finding(.error, text: "the API server has not told everything yet; what was known at \(time) serves"))
+        }
+        if let trouble = keeper?.trouble { result.append(Finding(.warning, text: trouble)) }
         if let connectionTrouble {
             result.append(Finding(.error, text: "\(connectionTrouble); what was last known serves"))
         }
@@ -156,6 +199,7 @@ package final class ClusterSource {
             onChange?(object.key, object)
             objectFindings[object.key] = findings.isEmpty ? nil : findings
             listed[object.key.kind]?.insert(object.key)
+        case .text(let key, let octets): keeper?.post(.set(key, octets))
         case .refused(let key, let findings):
             objectFindings[key] = findings
             listed[key.kind]?.insert(key)
@@ -168,17 +212,26 @@ package final class ClusterSource {
             let kept = listed.removeValue(forKey: kind) ?? []
             // One of those that did not come may be the one that could not be told.
             if lost[kind] == nil { for key in store.keys(kind) where !kept.contains(key) { remove(key) } }
-            unsynced.remove(kind)
+            synced(kind)
         case .absent(let kind):
             listed[kind] = nil
             for key in store.keys(kind) { remove(key) }
-            unsynced.remove(kind)
+            synced(kind)
         case .trouble(let kind, let text): troubles[kind] = text
         case .connection(let text): connectionTrouble = text
         }
     }
 
+    private func synced(_ kind: ObjectKind) {
+        unsynced.remove(kind)
+        guard unsynced.isEmpty else { return }
+        snapshotTime = nil
+        // A policy of which nothing is known is in no snapshot either, which so would let in too much.
+        if !lost.keys.contains(where: \.failsClosed) { keeper?.post(.complete) }
+    }
+
     private func remove(_ key: ObjectKey) {
+        keeper?.post(.removed(key))
         store.remove(key)
         onChange?(key, nil)
         objectFindings[key] = nil

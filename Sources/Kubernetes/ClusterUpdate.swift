@@ -7,6 +7,8 @@ internal import Manifest
 enum ClusterUpdate: Sendable {
     /// An object as it is now, and what is wrong with it.
     case set(ManifestObject, [Finding])
+    /// What a snapshot keeps of the object that was just set.
+    case text(ObjectKey, [UInt8])
     /// An object that cannot be used as it is now: its last good version counts.
     case refused(ObjectKey, [Finding])
     /// An object is gone.

@@ -40,25 +40,46 @@ package final class ConfigurationSource {
     ) throws -> ConfigurationSource {
         let credentials = try ClusterCredentials.find(kubeconfig: kubeconfig, environment: ProcessEnvironment.value)
         let seed = UInt64(truncatingIfNeeded: WallClock.now())
-        return ConfigurationSource(try ClusterSource(credentials, options: options, seed: seed))
+        let keeper =
+            options.stateDirectory.isEmpty
+            ? nil
+            : try SnapshotKeeper(directory: options.stateDirectory, credentials: credentials, kinds: options.kinds)
+        return ConfigurationSource(try ClusterSource(credentials, options: options, keeper: keeper, seed: seed))
     }
 
     /// Waits until the source has told everything once: a folder at once, a cluster when its lists are complete.
+    ///
+    /// A cluster that does not answer is known from the snapshot of an earlier process, if there is one.
     ///
     /// - Parameter report: gets a line about each thing that it waits for.
     /// - Returns: nil when that takes too long or a signal ends the process; `waitingFor` says what was lacking.
     package func firstLoad(_ signals: SignalQueue, report: (String) -> Void) -> FolderSource.Load? {
         var reported: String?
-        let deadline = MonotonicClock.now() + ClusterSource.startTimeout
+        let start = MonotonicClock.now()
+        let deadline = start + ClusterSource.startTimeout
+        var snapshotDeadline = start + ClusterSource.snapshotPatience
         while true {
             let now = MonotonicClock.now()
             if let loaded = load(now: now) { return loaded }
             guard now < deadline else { return nil }
-            if case .cluster(let cluster) = origin, let trouble = cluster.trouble, trouble != reported {
-                report(trouble)
-                reported = trouble
+            if case .cluster(let cluster) = origin {
+                if let trouble = cluster.trouble, trouble != reported {
+                    report(trouble)
+                    reported = trouble
+                }
+                if snapshotDeadline <= now {
+                    snapshotDeadline = .distantFuture
+                    do throws(KubernetesError) {
+                        try cluster.restore()
+                        continue
+                    } catch .snapshot(.none) {
+                        // The first start, or nobody wants one.
+                    } catch {
+                        report("\(error)")
+                    }
+                }
             }
-            let milliseconds = CInt(clamping: (deadline - now).milliseconds + 1)
+            let milliseconds = CInt(clamping: (min(deadline, snapshotDeadline) - now).milliseconds + 1)
             if signals.wait(alsoFor: descriptor, milliseconds: milliseconds).signal != nil { return nil }
         }
     }
@@ -84,6 +105,14 @@ package final class ConfigurationSource {
         switch origin {
         case .folder: "the folder could not be read"
         case .cluster(let cluster): cluster.waitingFor
+        }
+    }
+
+    /// When the snapshot in use was written, in seconds since 1970; nil while everything is known first-hand.
+    package var snapshotTime: Int64? {
+        switch origin {
+        case .folder: nil
+        case .cluster(let cluster): cluster.snapshotTime
         }
     }
 

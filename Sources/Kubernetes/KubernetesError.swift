@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import HBONE
+internal import LinuxIO
 
 /// Why the Kubernetes API could not be asked, or what is wrong with the credentials for it.
 package enum KubernetesError: Error, Sendable, CustomStringConvertible {
@@ -21,6 +22,25 @@ package enum KubernetesError: Error, Sendable, CustomStringConvertible {
         case none
     }
 
+    /// What is wrong with the snapshot of the known objects.
+    package enum Snapshot: Sendable {
+        /// There is none yet.
+        case none
+        /// It cannot be read; the errno.
+        case unreadable(errno: CInt)
+        /// It cannot be written; the errno.
+        case unwritable(errno: CInt)
+        /// Somebody else may have written it.
+        case notOurs
+        case tooLarge
+        case damaged
+        case otherVersion
+        case otherCluster
+        case otherKinds
+    }
+
+    /// The snapshot cannot be used.
+    case snapshot(Snapshot)
     /// The credentials cannot be used; the caller adds the file.
     case credentials(Credential)
     /// The host name of the API server does not resolve; the errno or `EAI` of the resolver.
@@ -39,6 +59,7 @@ package enum KubernetesError: Error, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .credentials(let problem): problem.text
+        case .snapshot(let problem): "the snapshot of what was last known \(problem.text)"
         case .unresolved: "the API server's host name cannot be resolved"
         case .connection(let error): "API server: \(error)"
         case .timedOut: "the API server did not answer in time"
@@ -66,6 +87,22 @@ extension KubernetesError.Credential {
         case .token: "the token cannot be read"
         case .none:
             "no credentials: neither in a pod (no service account token) nor a kubeconfig; give --kubeconfig FILE"
+        }
+    }
+}
+
+extension KubernetesError.Snapshot {
+    fileprivate var text: String {
+        switch self {
+        case .none: "has not been made yet"
+        case .unreadable(let number): "cannot be read: \(SystemError(number, "open"))"
+        case .unwritable(let number): "cannot be written: \(SystemError(number, "write"))"
+        case .notOurs: "is not used: its folder or file can be written by others; chmod go-w"
+        case .tooLarge: "is larger than we take"
+        case .damaged: "is damaged and not used"
+        case .otherVersion: "was made by another version and is not used"
+        case .otherCluster: "is that of another cluster and is not used"
+        case .otherKinds: "lacks kinds of objects that are needed, and is not used"
         }
     }
 }

@@ -52,7 +52,7 @@ struct ObjectReduction {
     }
 
     /// Annotations that somebody in the mesh may read; not those that hold whole manifests.
-    private static func isRead(_ key: String) -> Bool {
+    static func isRead(_ key: String) -> Bool {
         guard let slash = key.utf8.firstIndex(of: UInt8(ascii: "/")) else { return false }
         let domain = key[..<slash]
         return domain.hasSuffix("istio.io") || domain.hasSuffix("ambit.dev") || domain.hasSuffix("linkerd.io")

@@ -67,6 +67,23 @@ package enum FileReplacement {
         return .done
     }
 
+    /// Puts a content at a path in one step, whatever was there before, for ourselves alone (mode 0600).
+    ///
+    /// The caller keeps others of its kind out by `lock`: a draft that lies there is what a process that was killed has left.
+    ///
+    /// - Returns: the status of the file as it is now.
+    package static func put(_ path: String, _ content: [UInt8]) throws(SystemError) -> FileSystem.Status {
+        remove(draftName(path))
+        let draft = try write(content, beside: path, mode: 0o600, owner: nil)
+        do throws(SystemError) {
+            try rename(draft, path)
+            return try FileSystem.statusOfLink(path)
+        } catch {
+            remove(draft)
+            throw error
+        }
+    }
+
     /// Makes a file that is not there yet, with mode 0644 less the umask.
     package static func create(_ path: String, with content: [UInt8]) throws(SystemError) -> Outcome {
         let mask = umask(0)
@@ -91,12 +108,16 @@ package enum FileReplacement {
         return .done
     }
 
+    private static func draftName(_ path: String) -> String {
+        let slash = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
+        return "\(path[..<slash]).\(path[slash...]).\(getpid())~"
+    }
+
     /// Writes a hidden file beside `path`, so that it is on the same file system, and no manifest.
     private static func write(
         _ content: [UInt8], beside path: String, mode: mode_t, owner: (user: uid_t, group: gid_t)?
     ) throws(SystemError) -> String {
-        let slash = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
-        let draft = "\(path[..<slash]).\(path[slash...]).\(getpid())~"
+        let draft = draftName(path)
         // Safety: the C string lives until the call returns.
         let fd = unsafe draft.withCString {
             unsafe open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)

@@ -25,10 +25,17 @@ package enum FileSystem {
         package let size: Int64
         /// Names the file has.
         package let links: UInt64
+        /// Who owns it.
+        package let owner: UInt32
+        /// What who may do with it (chmod(2)).
+        package let permissions: UInt32
         /// When its content changed, in nanoseconds since 1970.
         package let modified: Int64
         /// When its content or status changed, in nanoseconds since 1970; nobody can set it.
         package let changed: Int64
+
+        /// Whether only the process's user, or root, can have written it.
+        package var isOurs: Bool { permissions & 0o022 == 0 && (owner == 0 || owner == geteuid()) }
 
         fileprivate init(_ status: stat) {
             switch status.st_mode & S_IFMT {
@@ -40,6 +47,8 @@ package enum FileSystem {
             inode = UInt64(status.st_ino)
             size = Int64(status.st_size)
             links = UInt64(status.st_nlink)
+            owner = status.st_uid
+            permissions = status.st_mode & 0o7777
             modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
             changed = Int64(status.st_ctim.tv_sec) * 1_000_000_000 + Int64(status.st_ctim.tv_nsec)
         }
@@ -59,6 +68,14 @@ package enum FileSystem {
         // Safety: the C string and `status` live for the whole call, which keeps neither.
         guard unsafe path.withCString({ unsafe lstat($0, &status) }) == 0 else { throw .current("lstat") }
         return Status(status)
+    }
+
+    /// Makes a directory for ourselves alone, unless there is one.
+    package static func makeDirectory(_ path: String) throws(SystemError) {
+        // Safety: the C string lives until the call returns.
+        guard unsafe path.withCString({ unsafe mkdir($0, 0o700) }) == 0 || errno == EEXIST else {
+            throw .current("mkdir")
+        }
     }
 
     /// The content of a regular file.

@@ -18,7 +18,8 @@ final class ControlObserver {
     }
 
     /// The configuration was read.
-    func configurationChanged(_ findings: [Finding], new: [Finding]) {
+    func configurationChanged(_ findings: [Finding], new: [Finding], snapshotTime: Int64?) {
+        metrics.snapshotTime.set(snapshotTime ?? 0)
         metrics.configurationUpdates.add()
         metrics.configurationTime.set(WallClock.now() / 1_000_000_000)
         metrics.configurationErrors.set(Int64(findings.count { $0.severity == .error }))

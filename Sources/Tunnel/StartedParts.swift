@@ -60,7 +60,7 @@ struct StartedParts {
             configuration: configuration, own: own, redirection: try Self.openRedirection(), certificates: certificates,
             workers: mailboxes, observer: observer)
         do throws(JoinError) { try registry.startForwards() } catch { throw .forward("\(error)") }
-        observer.configurationChanged(loaded.findings, new: loaded.newFindings)
+        observer.configurationChanged(loaded.findings, new: loaded.newFindings, snapshotTime: source.snapshotTime)
         try startWorkers(configuration, own, snapshot, metrics, seed: seed)
     }
 
@@ -104,6 +104,7 @@ struct StartedParts {
     private static func openCluster(_ configuration: TunnelConfiguration) throws(StartError) -> ConfigurationSource {
         var options = ClusterSource.Options(forWaypoint: false)
         options.translation = configuration.translation
+        options.stateDirectory = configuration.stateDirectory
         do {
             return try ConfigurationSource.cluster(kubeconfig: configuration.kubeconfig, options: options)
         } catch {

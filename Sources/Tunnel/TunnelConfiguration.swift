@@ -18,6 +18,8 @@ package struct TunnelConfiguration: Sendable {
     package var followsCluster = false
     /// How to reach it (`--kubeconfig`); empty: as a pod does, else as kubectl does.
     package var kubeconfig = ""
+    /// Folder in which a cluster's last known objects outlive the process (`--state-dir`); empty: nowhere.
+    package var stateDirectory = ""
     /// Name of this node, as in `spec.nodeName` of its pods (`--node`).
     package var nodeName: String
     /// Folder with the embedded CA (`--ca-dir`).

@@ -139,7 +139,7 @@ package final class TunnelProcess {
     private func reload() {
         lookTime = MonotonicClock.now()
         guard let loaded = source.load(now: MonotonicClock.now()) else { return }
-        observer.configurationChanged(loaded.findings, new: loaded.newFindings)
+        observer.configurationChanged(loaded.findings, new: loaded.newFindings, snapshotTime: source.snapshotTime)
         state.update(findings: loaded.findings)
         guard loaded.isModelChanged else { return }
         generation += 1

@@ -33,6 +33,8 @@ package struct WaypointConfiguration: Sendable {
     package var followsCluster = false
     /// How to reach it (`--kubeconfig`); empty: as a pod does, else as kubectl does.
     package var kubeconfig = ""
+    /// Folder in which a cluster's last known objects outlive the process (`--state-dir`); empty: nowhere.
+    package var stateDirectory = ""
     /// Name of the Gateway (`--name`).
     package var name: String
     /// Namespace of the Gateway (`--namespace`).

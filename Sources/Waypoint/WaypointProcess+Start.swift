@@ -47,6 +47,7 @@ extension WaypointProcess {
         options.translation = configuration.translation
         options.reader.readsRoutes = true
         options.debouncer = debouncer
+        options.stateDirectory = configuration.stateDirectory
         do {
             return try ConfigurationSource.cluster(kubeconfig: configuration.kubeconfig, options: options)
         } catch {

@@ -140,6 +140,7 @@ package final class WaypointProcess {
     }
 
     private func report(_ findings: [Finding], new: [Finding]) {
+        metrics.snapshotTime.set(source.snapshotTime ?? 0)
         metrics.configurationUpdates.add()
         metrics.configurationTime.set(WallClock.now() / 1_000_000_000)
         metrics.configurationErrors.set(Int64(findings.count { $0.severity == .error }))

@@ -21,6 +21,10 @@ extension RunCommand {
                 flag: "kubernetes", \.followsCluster,
                 "Follow a cluster's API server instead; the default in a pod."),
             .text("kubeconfig", "FILE", \.kubeconfig, "How to reach it; not given, as pods or kubectl do."),
+            .text(
+                "state-dir", "DIR", \.stateDirectory,
+                "Folder for what a cluster's API server said last, for a start while it is away."
+            ).from("AMBIT_STATE_DIR"),
             .text("node", "NAME", \.nodeName, "Name of this node, as in spec.nodeName of its pods.").from("NODE_NAME"),
             .text("ca-dir", "DIR", \.caDirectory, "Folder of the embedded CA, made at the first start.")
                 .from("AMBIT_CA_DIR"),

@@ -19,6 +19,10 @@ extension RunCommand {
                 flag: "kubernetes", \.followsCluster,
                 "Follow a cluster's API server instead; the default in a pod."),
             .text("kubeconfig", "FILE", \.kubeconfig, "How to reach it; not given, as pods or kubectl do."),
+            .text(
+                "state-dir", "DIR", \.stateDirectory,
+                "Folder for what a cluster's API server said last, for a start while it is away."
+            ).from("AMBIT_STATE_DIR"),
             .text("name", "NAME", \.name, "Name of the Gateway that this is.").from("GATEWAY_NAME"),
             .text("namespace", "NAME", \.namespace, "Namespace of the Gateway.").orLetter("n").from("POD_NAMESPACE"),
             .text(

@@ -211,3 +211,86 @@ def test_a_waypoint_routes_as_the_api_server_says_and_goes_on_without_it(world, 
     server.start()
     shop.route("old")
     eventually(lambda: shop.answers() == "old", 40, every=0.2)
+
+
+# What was last known, on disk
+
+
+def with_state(world):
+    for tunnel in world.tunnels:
+        tunnel.options += ["--state-dir", world.directory / f"state-{tunnel.node.name}"]
+
+
+def snapshot(world, node):
+    return world.directory / f"state-{node.name}" / "objects"
+
+
+def restart_all(world, wait=True):
+    for tunnel in world.tunnels:
+        tunnel.terminate()
+    for tunnel in world.tunnels:
+        assert tunnel.process.wait() == 0
+        tunnel.start(wait=False)
+    for tunnel in world.tunnels if wait else ():
+        tunnel.wait_ready()
+
+
+def test_tunnels_that_start_while_the_api_server_is_away_enforce_what_was_last_known(world, server):
+    world.folder.apply(manifests.authorization_policy(
+        "deny", "default", "DENY", [{"to": [{"operation": {"ports": ["9090"]}}]}], {"app": "server"}))
+    world.namespace("default")
+    client = world.pod("client", kubernetes.node(world, "node1"))
+    peer = world.pod("server", kubernetes.node(world, "node2"))
+    with_state(world)
+    world.start()
+    for port in (8080, 9090):
+        peer.serve(port)
+    send(client, peer)
+    assert client.is_refused(peer, 9090)
+    eventually(lambda: all(snapshot(world, node).exists() for node in (client.node, peer.node)), 10)
+    assert "AuthorizationPolicy default deny" in snapshot(world, peer.node).read_text()
+
+    server.kill()
+    restart_all(world)
+    send(client, peer)
+    assert client.is_refused(peer, 9090)
+    tunnel = peer.node.tunnel
+    assert "what was known at" in tunnel.log()
+    assert tunnel.metrics().total("ambit_config_restored_timestamp_seconds") > 0
+
+    server.start()
+    tunnel.wait_total(0, "ambit_config_restored_timestamp_seconds", 40)
+    server.kubectl("delete", "-n", "default", "authorizationpolicies.security.istio.io", "deny")
+    eventually(lambda: not client.is_refused(peer, 9090), 40, every=0.2)
+
+
+def test_a_damaged_snapshot_is_named_and_not_used(world, server):
+    client, peer = client_and_server(world)
+    with_state(world)
+    restart_all(world)
+    eventually(lambda: all(snapshot(world, node).exists() for node in (client.node, peer.node)), 10)
+    server.kill()
+    content = bytearray(snapshot(world, client.node).read_bytes())
+    content[len(content) // 2] ^= 1
+    snapshot(world, client.node).write_bytes(content)
+    restart_all(world, wait=False)
+    tunnel = client.node.tunnel
+    eventually(lambda: "is damaged and not used" in tunnel.log(), 10)
+    assert not tunnel.is_ready()
+    # It waits for the API server as if there had been none.
+    server.start()
+    tunnel.wait_ready(40)
+    send(client, peer)
+
+
+def test_a_waypoint_starts_from_its_snapshot(world, server):
+    shop = Shop(world)
+    shop.waypoint.options += ["--state-dir", world.directory / "state-waypoint"]
+    shop.start()
+    assert shop.answers() == "old"
+    eventually(lambda: (world.directory / "state-waypoint" / "objects").exists(), 10)
+    server.kill()
+    shop.waypoint.process.stop()
+    shop.waypoint.start()
+    assert "what was known at" in shop.waypoint.log()
+    eventually(lambda: shop.answers() == "old", 10)

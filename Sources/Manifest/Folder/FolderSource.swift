@@ -60,7 +60,7 @@ package struct FolderSource: ~Copyable {
         /// The status of the content that counts; nil when the file could not be read, so that it is tried at every look.
         var status: FileSystem.Status?
         /// The digest of that content.
-        var digest: UInt64?
+        var digest: ContentDigest?
         /// Whether some version of it could be read.
         var isKnown = false
         var findings: [Finding] = []
@@ -210,7 +210,7 @@ package struct FolderSource: ~Copyable {
             return before != state.findings
         }
         state.status = file.status
-        let digest = Self.digest(octets)
+        let digest = ContentDigest(octets)
         guard digest != state.digest else {
             files[file.path] = state
             return false
@@ -233,12 +233,5 @@ package struct FolderSource: ~Copyable {
         }
         files[file.path] = state
         return true
-    }
-
-    /// FNV-1a, 64 bits: tells whether a file that was touched says something new; nothing depends on it for safety.
-    private static func digest(_ octets: [UInt8]) -> UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for octet in octets { hash = (hash ^ UInt64(octet)) &* 0x100_0000_01B3 }
-        return hash
     }
 }

@@ -49,8 +49,7 @@ package struct JSONWriter {
     /// Writes a member with a truth value.
     package mutating func member(_ name: String, _ value: Bool) {
         self.name(name)
-        separate()
-        bytes.append(contentsOf: (value ? "true" : "false").utf8)
+        element(value)
     }
 
     /// Writes a member with an array of texts.
@@ -69,6 +68,24 @@ package struct JSONWriter {
     package mutating func element(_ value: some BinaryInteger) {
         separate()
         bytes.append(contentsOf: String(value).utf8)
+    }
+
+    /// Writes a truth value.
+    package mutating func element(_ value: Bool) {
+        separate()
+        bytes.append(contentsOf: (value ? "true" : "false").utf8)
+    }
+
+    /// Writes a number, which must be finite.
+    package mutating func element(_ value: Double) {
+        separate()
+        bytes.append(contentsOf: "\(value)".utf8)
+    }
+
+    /// Writes null.
+    package mutating func null() {
+        separate()
+        bytes.append(contentsOf: "null".utf8)
     }
 
     private mutating func open(_ bracket: UInt8) {

@@ -29,6 +29,8 @@ package final class NodeMetrics: Sendable {
     package let proxiesStopped: Counter
     /// When the snapshot in use was made, in seconds since 1970; 0 before the first.
     package let configurationTime: Gauge
+    /// When what serves now was written down by a process before, in seconds since 1970; 0 when it is first-hand.
+    package let snapshotTime: Gauge
     /// Snapshots published.
     package let configurationUpdates: Counter
     /// Objects that could not be understood in the last reading.
@@ -54,6 +56,10 @@ package final class NodeMetrics: Sendable {
             MetricFamily(
                 .gauge, "ambit_config_last_update_timestamp_seconds",
                 "When the configuration in use was read, in seconds since 1970"))
+        snapshotTime = registry.gauge(
+            MetricFamily(
+                .gauge, "ambit_config_restored_timestamp_seconds",
+                "When the objects in use were saved while the API server is away, in seconds since 1970; else 0"))
         configurationUpdates = registry.counter(
             MetricFamily(.counter, "ambit_config_updates", "Configurations that were put to use"))
         configurationErrors = registry.gauge(
