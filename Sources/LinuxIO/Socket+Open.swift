@@ -41,6 +41,18 @@ extension Socket {
         return descriptor
     }
 
+    /// Whether an address belongs to the current network namespace: a socket can be bound to it.
+    package static func isLocal(_ address: IPAddress) -> Bool {
+        let family = address.isIPv4 ? AF_INET : AF_INET6
+        do throws(SystemError) {
+            let descriptor = try open(family: family)
+            let name = SocketAddress(ip: address, port: 0)
+            return unsafe name.withKernelAddress(family: family) { unsafe bind(descriptor.rawValue, $0, $1) } == 0
+        } catch {
+            return false
+        }
+    }
+
     /// How an outgoing connection is opened.
     package struct ConnectOptions: Sendable {
         /// The peer.

@@ -19,6 +19,8 @@ final class PodRegistry {
         let pod: Pod
         let enrollment: Enrollment
         let plan: RedirectionPlan?
+        /// The path by which its namespace was opened; nil for the tunnel's own.
+        let path: String?
     }
 
     private struct Leaving {
@@ -32,12 +34,13 @@ final class PodRegistry {
         }
     }
 
-    private let configuration: TunnelConfiguration
-    private let own: OwnNetwork
+    let configuration: TunnelConfiguration
+    let own: OwnNetwork
     private let redirection: PodRedirection
     private let certificates: CertificateKeeper
-    private let workers: [Mailbox<WorkerMessage>]
+    let workers: [Mailbox<WorkerMessage>]
     private let observer: ControlObserver
+    let processes: PodProcesses
     private var members: [String: Member] = [:]
     private var leaving: [Leaving] = []
     /// The pod of a machine that forwards; it is in no manifest.
@@ -59,6 +62,7 @@ final class PodRegistry {
         self.certificates = certificates
         self.workers = workers
         self.observer = observer
+        processes = PodProcesses(directory: configuration.processDirectory)
     }
 
     /// Whether the path of a pod's namespace is a link, as those in /proc are, and may lead elsewhere without a mount.
@@ -87,8 +91,9 @@ final class PodRegistry {
             }
         }
         pending = pending.filter { wanted[$0.key] != nil }
+        let found = findProcesses(of: wanted.filter { members[$0.key] == nil }.values.map { $0.0 })
         for (uid, (enrollment, index)) in wanted where members[uid] == nil {
-            join(uid, enrollment, index, snapshot)
+            join(uid, enrollment, index, snapshot, found)
         }
         awaiting = awaiting.filter { pending[$0.key] != nil }
         certificates.keepOnly(Set(pods.map(\.identity) + awaiting.values.map(\.identity)))
@@ -109,32 +114,63 @@ final class PodRegistry {
     /// - Returns: whether there was one, which `reconcile` then joins.
     func leaveReplaced(now: MonotonicTime) -> Bool {
         var isAny = false
+        var moved: [Enrollment] = []
         for (uid, member) in members {
-            guard let path = member.enrollment.networkNamespacePath else { continue }
-            do throws(NetworkNamespaceError) {
-                guard try NetworkNamespace(path: path).identity != member.pod.network.identity else { continue }
-            } catch {
+            guard let path = member.path else { continue }
+            let current = Self.identity(path)
+            guard current != member.pod.network.identity else { continue }
+            if member.enrollment.networkNamespacePath == nil {
+                // The process by which it was found has ended, which those of containers do.
+                moved.append(member.enrollment)
+            } else if current != nil {
+                leave(uid, member, drain: Nanoseconds(0), now: now)
+                isAny = true
+            }
+        }
+        let found = findProcesses(of: moved)
+        for enrollment in moved {
+            guard let member = members[enrollment.workloadUID], let network = network(of: enrollment, found) else {
                 continue
             }
-            leave(uid, member, drain: Nanoseconds(0), now: now)
-            isAny = true
+            if network.namespace.identity == member.pod.network.identity {
+                members[enrollment.workloadUID] = Member(
+                    pod: member.pod, enrollment: enrollment, plan: member.plan, path: network.path)
+            } else {
+                leave(enrollment.workloadUID, member, drain: Nanoseconds(0), now: now)
+                isAny = true
+            }
         }
         return isAny
+    }
+
+    /// Which namespace a path names now; nil when none.
+    private static func identity(_ path: String) -> NetworkNamespace.Identity? {
+        do throws(NetworkNamespaceError) {
+            return try NetworkNamespace(path: path).identity
+        } catch {
+            return nil
+        }
     }
 
     /// Takes away the rules that a tunnel which was killed has left in pods of this node that are in the mesh no more.
     ///
     /// Nobody listens there, so their connections would go nowhere. Called once, at the start.
     func freeForgotten(_ snapshot: MeshSnapshot) {
-        for index in snapshot.workloads(onNode: configuration.nodeName) {
-            guard let enrollment = snapshot.enrollment(of: index), !enrollment.isEnrolled,
-                let path = enrollment.networkNamespacePath
-            else { continue }
-            do throws(NetworkNamespaceError) {
-                let network = try NetworkNamespace(path: path)
-                if !own.isSame(as: network) { free(network, snapshot.description(of: index), enrollment) }
-            } catch {
-                // Where there is no namespace there are no rules.
+        let others = snapshot.workloads(onNode: configuration.nodeName).compactMap { index in
+            snapshot.enrollment(of: index).flatMap { $0.isEnrolled ? nil : (index, $0) }
+        }
+        let found = findProcesses(of: others.map { $0.1 })
+        for (index, enrollment) in others {
+            let name = snapshot.description(of: index)
+            if let network = network(of: enrollment, found) {
+                free(network.namespace, name, enrollment)
+            } else if let path = enrollment.networkNamespacePath {
+                do throws(NetworkNamespaceError) {
+                    let network = try NetworkNamespace(path: path)
+                    if !own.isSame(as: network) { free(network, name, enrollment) }
+                } catch {
+                    // Where there is no namespace there are no rules.
+                }
             }
         }
     }
@@ -215,14 +251,17 @@ final class PodRegistry {
         throw .certificateAwaited
     }
 
-    private func join(_ uid: String, _ enrollment: Enrollment, _ index: WorkloadIndex, _ snapshot: MeshSnapshot) {
+    private func join(
+        _ uid: String, _ enrollment: Enrollment, _ index: WorkloadIndex, _ snapshot: MeshSnapshot,
+        _ found: [PodUID: [PodProcesses.Process]]
+    ) {
         let name = snapshot.description(of: index)
         do throws(JoinError) {
             guard let identity = snapshot.identity(of: index) else { throw .noIdentity }
-            let pod = try makePod(uid, name, identity, enrollment)
+            let (pod, path) = try makePod(uid, name, identity, enrollment, found)
             try issueContexts(for: pod)
             let plan = pod.isRedirected ? RedirectionPlan(options(enrollment)) : nil
-            let member = Member(pod: pod, enrollment: enrollment, plan: plan)
+            let member = Member(pod: pod, enrollment: enrollment, plan: plan, path: path)
             try openListeners(pod)
             members[uid] = member
             if let plan {
@@ -241,25 +280,6 @@ final class PodRegistry {
             let text = "\(error)"
             if pending[uid] != text, !error.isWait { observer.podFailed(name, text) }
             pending[uid] = text
-        }
-    }
-
-    private func makePod(
-        _ uid: String, _ name: String, _ identity: SPIFFEID, _ enrollment: Enrollment
-    ) throws(JoinError) -> Pod {
-        do throws(NetworkNamespaceError) {
-            let network =
-                if let path = enrollment.networkNamespacePath {
-                    try NetworkNamespace(path: path)
-                } else {
-                    try NetworkNamespace.own()
-                }
-            let isRedirected = !own.isSame(as: network)
-            return Pod(
-                uid: uid, name: name, identity: identity, network: network, isRedirected: isRedirected,
-                workers: workers.count)
-        } catch {
-            throw .network(error)
         }
     }
 
@@ -299,19 +319,22 @@ final class PodRegistry {
     /// A member whose enrolment reads differently: new exclusions are new rules, another namespace is another pod.
     private func change(_ uid: String, _ member: Member, to enrollment: Enrollment, now: MonotonicTime) {
         guard member.enrollment != enrollment else { return }
-        guard member.enrollment.networkNamespacePath == enrollment.networkNamespacePath else {
+        guard member.enrollment.networkNamespacePath == enrollment.networkNamespacePath,
+            member.enrollment.podUID == enrollment.podUID
+        else {
             return leave(uid, member, drain: Nanoseconds(0), now: now)
         }
-        var changed = Member(pod: member.pod, enrollment: enrollment, plan: member.plan)
+        var changed = Member(pod: member.pod, enrollment: enrollment, plan: member.plan, path: member.path)
         if member.plan != nil {
             let plan = RedirectionPlan(options(enrollment))
             do throws(RedirectionError) {
                 try redirection.apply(plan, in: member.pod.network)
-                changed = Member(pod: member.pod, enrollment: enrollment, plan: plan)
+                changed = Member(pod: member.pod, enrollment: enrollment, plan: plan, path: member.path)
                 observer.planned(plan, member.pod)
             } catch {
                 observer.redirectionFailed(member.pod, "\(error)")
-                changed = Member(pod: member.pod, enrollment: member.enrollment, plan: member.plan)
+                changed = Member(
+                    pod: member.pod, enrollment: member.enrollment, plan: member.plan, path: member.path)
             }
         }
         members[uid] = changed
@@ -356,33 +379,5 @@ final class PodRegistry {
         // `*`, or `ambient.istio.io/bypass-inbound-capture`: no rule is needed to leave everything alone.
         options.capturesInbound = !enrollment.excludedInboundPorts.contains(1...UInt16.max)
         return options
-    }
-}
-
-/// Why a pod could not join the mesh.
-enum JoinError: Error, CustomStringConvertible {
-    /// Whether nothing is wrong, only not ready yet.
-    var isWait: Bool {
-        if case .certificateAwaited = self { return true }
-        return false
-    }
-
-    case noIdentity
-    case network(NetworkNamespaceError)
-    case certificateAwaited
-    case listen(SystemError, port: UInt16)
-    case redirection(RedirectionError)
-
-    var description: String {
-        switch self {
-        case .noIdentity: "the pod's service account makes no SPIFFE ID"
-        case .network(let error): "network namespace: \(error)"
-        case .certificateAwaited: "waits for its certificate"
-        case .listen(let error, let port):
-            error.isAddressInUse
-                ? "port \(port) is in use; free it, or exclude the pod by istio.io/dataplane-mode: none"
-                : "port \(port): \(error)"
-        case .redirection(let error): "redirection: \(error)"
-        }
     }
 }

@@ -34,6 +34,8 @@ extension TunnelConfiguration {
         options.clusterID = clusterID
         options.network = network
         options.node = nodeName
+        // In a cluster who writes a pod is not who owns the node.
+        options.readsNamespacePaths = !followsCluster
         return options
     }
 

@@ -20,6 +20,8 @@ package struct TunnelConfiguration: Sendable {
     package var kubeconfig = ""
     /// Folder in which a cluster's last known objects outlive the process (`--state-dir`); empty: nowhere.
     package var stateDirectory = ""
+    /// Where the node's processes are seen, by whose cgroups pods' namespaces are found in a cluster (`--proc`).
+    package var processDirectory = "/proc"
     /// Name of this node, as in `spec.nodeName` of its pods (`--node`).
     package var nodeName: String
     /// Folder with the embedded CA (`--ca-dir`).

@@ -25,6 +25,10 @@ extension RunCommand {
                 "state-dir", "DIR", \.stateDirectory,
                 "Folder for what a cluster's API server said last, for a start while it is away."
             ).from("AMBIT_STATE_DIR"),
+            .text(
+                "proc", "DIR", \.processDirectory,
+                "Where the node's processes are seen: /proc, or the node's as it is mounted."
+            ),
             .text("node", "NAME", \.nodeName, "Name of this node, as in spec.nodeName of its pods.").from("NODE_NAME"),
             .text("ca-dir", "DIR", \.caDirectory, "Folder of the embedded CA, made at the first start.")
                 .from("AMBIT_CA_DIR"),

@@ -294,3 +294,76 @@ def test_a_waypoint_starts_from_its_snapshot(world, server):
     shop.waypoint.start()
     assert "what was known at" in shop.waypoint.log()
     eventually(lambda: shop.answers() == "old", 10)
+
+
+# Pods are found by their processes
+
+
+def test_a_namespace_without_the_pods_address_is_not_taken_for_the_pods(world, server):
+    world.namespace("default", ambient=False)
+    client = world.pod("client", kubernetes.node(world, "node1"))
+    other = world.pod("other", client.node)
+    # An older process in the client's cgroup, but in the namespace of another pod.
+    uid, _ = world.folder.running["default", "client"]
+    world.folder.processes.add(uid, other.netns.path, start=1)
+    world.start()
+    server.kubectl("label", "pod", "client", "istio.io/dataplane-mode=ambient")
+    client.wait_captured()
+    assert not other.is_captured()
+
+
+def test_a_pod_that_no_process_is_found_of_is_named_and_joins_when_one_is(world, server):
+    world.namespace("default")
+    client = world.pod("client", kubernetes.node(world, "node1"))
+    uid, number = world.folder.running["default", "client"]
+    world.folder.processes.remove(number)
+    tunnel = client.node.tunnel
+    world.start()
+    eventually(lambda: "no process is found in its cgroup" in tunnel.log(), 5)
+    assert not client.is_captured()
+    world.folder.processes.add(uid, client.netns.path)
+    client.wait_captured()
+
+
+def test_a_pod_whose_sandbox_is_made_anew_joins_with_the_new_one(world, server):
+    world.namespace("default")
+    client = world.pod("client", kubernetes.node(world, "node1"))
+    spare = world.pod("spare", client.node, labels={"istio.io/dataplane-mode": "none"})
+    world.start()
+    client.wait_captured()
+    uid, number = world.folder.running["default", "client"]
+    # The process by which it was found ends, as containers do; another of the pod is there: nothing changes.
+    again = world.folder.processes.add(uid, client.netns.path)
+    world.folder.processes.remove(number)
+    # The same pod in another namespace, with another address, as after a crash of its sandbox.
+    world.folder.processes.remove(again)
+    world.folder.processes.add(uid, spare.netns.path)
+    value = client.manifest()
+    value["status"]["podIP"] = spare.ip
+    value["status"]["podIPs"] = [{"ip": text} for text in spare.addresses.values()]
+    spare.remove()
+    world.folder.apply(value)
+    spare.wait_captured(within=15)
+    assert "pod left the mesh" in client.node.tunnel.log()
+
+
+def test_a_pod_made_anew_under_its_name_is_another_pod(world, server):
+    world.namespace("default")
+    client = world.pod("client", kubernetes.node(world, "node1"))
+    world.start()
+    client.wait_captured()
+    client.remove()
+    client.apply()
+    eventually(lambda: client.node.tunnel.log().count("pod joined the mesh") == 2, 10)
+    client.wait_captured()
+
+
+def test_a_pod_may_not_name_its_namespace_in_a_cluster(world, server):
+    world.namespace("default")
+    client = world.pod("client", kubernetes.node(world, "node1"))
+    other = world.pod("other", client.node, labels={"istio.io/dataplane-mode": "none"})
+    world.start()
+    client.wait_captured()
+    server.kubectl("annotate", "pod", "client", f"ambit.dev/netns={other.netns.path}")
+    eventually(lambda: "has no effect in a cluster" in client.node.tunnel.log(), 10)
+    assert client.is_captured() and not other.is_captured()

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Identity
 import Manifest
 import Testing
 
@@ -106,7 +107,7 @@ struct ObjectSnapshotTests {
     ) throws -> SnapshotKeeper {
         let server = try #require(ServerAddress("https://\(cluster)"))
         let credentials = ClusterCredentials(
-            server: server, serverName: try #require(.init(cluster)), authorities: .data([1, 2, 3]))
+            server: server, serverName: try #require(ServerName(cluster)), authorities: .data([1, 2, 3]))
         return try SnapshotKeeper(directory: directory.path, credentials: credentials, kinds: kinds)
     }
 

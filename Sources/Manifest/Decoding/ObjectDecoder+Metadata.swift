@@ -1,10 +1,12 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Mesh
+
 extension ObjectDecoder {
     private static let ignoredMetadata: Set<String> = [
         "clusterName", "deletionGracePeriodSeconds", "finalizers", "generateName", "generation", "managedFields",
-        "resourceVersion", "selfLink", "uid",
+        "resourceVersion", "selfLink",
     ]
 
     /// Reads an object's kind-independent part, and names the object in findings from here on.
@@ -59,6 +61,7 @@ extension ObjectDecoder {
                     decoder.report(
                         .error, at: value, "must be a DNS name: lower-case letters, digits, - and ., at most 253")
                 }
+            case "uid": result.uid = value.string.flatMap { PodUID($0) }
             case "labels": result.labels = decoder.stringMap(value)
             case "annotations": result.annotations = decoder.stringMap(value)
             case "creationTimestamp":

@@ -1,8 +1,12 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
+package import Mesh
+
 /// What every object says about itself (`metadata`).
 package struct ObjectMetadata: Equatable, Sendable {
+    /// The UID, where it is one of those that name a pod's cgroup.
+    package var uid: PodUID?
     /// The labels.
     package var labels: [String: String] = [:]
     /// The annotations.

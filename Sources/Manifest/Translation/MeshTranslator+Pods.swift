@@ -31,7 +31,7 @@ extension MeshTranslator {
             podIndex["\(key.namespace)/\(key.name)"] = pods.count
             pods.append(PodWorkload(uid: uid, pod: pod, metadata: metadata, namespace: key.namespace))
             if options.node == nil || options.node == pod.nodeName {
-                model.enrollments.append(enrollment(entry, uid: uid, isEnrolled: isEnrolled))
+                model.enrollments.append(enrollment(entry, pod, uid: uid, isEnrolled: isEnrolled))
             }
         }
     }
@@ -89,12 +89,19 @@ extension MeshTranslator {
 
     // MARK: - Enrollment
 
-    private mutating func enrollment(_ entry: ObjectStore.Entry, uid: String, isEnrolled: Bool) -> Enrollment {
+    private mutating func enrollment(
+        _ entry: ObjectStore.Entry, _ pod: PodObject, uid: String, isEnrolled: Bool
+    ) -> Enrollment {
         let annotations = entry.object.metadata.annotations
         var result = Enrollment(workloadUID: uid, isEnrolled: isEnrolled, networkNamespacePath: nil)
+        result.podUID = entry.object.metadata.uid
+        result.addresses = pod.addresses
         guard !annotations.isEmpty else { return result }
         if let path = annotations["ambit.dev/netns"] {
-            if path.hasPrefix("/"), !path.utf8.contains(0), path.utf8.count < 4096 {
+            if !options.readsNamespacePaths {
+                let text = "has no effect in a cluster: the namespace is that of the pod's processes"
+                findings.append(entry.finding(.warning, field: "metadata.annotations[\"ambit.dev/netns\"]", text))
+            } else if path.hasPrefix("/"), !path.utf8.contains(0), path.utf8.count < 4096 {
                 result.networkNamespacePath = path
             } else {
                 report(entry, "ambit.dev/netns", "must be an absolute path; the pod is not captured")

@@ -13,6 +13,8 @@ package struct TranslationOptions: Sendable {
     package var clusterID = "Kubernetes"
     /// The cluster's network.
     package var network = ""
+    /// Whether a pod may name its network namespace (`ambit.dev/netns`): where whoever writes pods is trusted with the node.
+    package var readsNamespacePaths = true
     /// The node whose pods are to be captured; nil for all nodes.
     package var node: String?
 

@@ -9,8 +9,12 @@ package struct Enrollment: Equatable, Sendable {
     package var workloadUID: String
     /// Whether its traffic is to be captured (label `istio.io/dataplane-mode`, pod before namespace).
     package var isEnrolled: Bool
-    /// Path of its network namespace (annotation `ambit.dev/netns`); nil is the tunnel's own namespace.
+    /// Path of its network namespace (annotation `ambit.dev/netns` in a folder); nil in a folder is the tunnel's own namespace.
     package var networkNamespacePath: String?
+    /// The pod's UID, by which its namespace is found in a cluster; nil when it has none that could name a cgroup.
+    package var podUID: PodUID?
+    /// The pod's addresses, which its namespace must have.
+    package var addresses: [IPAddress] = []
     /// Destination ports of connections to the pod that are left alone.
     package var excludedInboundPorts: [ClosedRange<UInt16>]
     /// Destination ports of connections of the pod that are left alone.

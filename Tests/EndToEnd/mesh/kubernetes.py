@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The API server of a world: started, killed, asked through kubectl, and a folder-like way to write objects."""
 
+import itertools
 import json
 import os
 import shutil
 import sys
+import uuid
 from pathlib import Path
 
 from .command import run
@@ -118,8 +120,42 @@ class ApiServer:
         return [line for line in self.control("requests")["requests"] if "/test/" not in line]
 
 
+#: Where runtimes put a pod's processes, by the drivers and versions there are; `slice` is the UID with underscores.
+CGROUPS = [
+    "12:pids:/kubepods/burstable/pod{uid}/{container}\n4:memory:/kubepods/burstable/pod{uid}/{container}\n0::/\n",
+    "0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{slice}.slice/cri-containerd-{container}.scope\n",
+    "0::/kubepods/pod{uid}/{container}\n",
+    "0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod{slice}.slice/cri-containerd-{container}.scope\n",
+]
+
+
+class Processes:
+    """What tunnels see in place of /proc: a process for each pod, in the pod's cgroup and network namespace."""
+
+    def __init__(self, path):
+        self.path = path
+        self.numbers = itertools.count(1001)
+        path.mkdir()
+
+    def add(self, uid, namespace, start=None):
+        """A process; `start` is its age in ticks from boot. Returns its number."""
+        number = next(self.numbers)
+        place = self.path / str(number)
+        (place / "ns").mkdir(parents=True)
+        container = uuid.uuid4().hex * 2
+        layout = CGROUPS[number % len(CGROUPS)]
+        (place / "cgroup").write_text(layout.format(uid=uid, slice=uid.replace("-", "_"), container=container))
+        fields = " ".join(["0"] * 18)
+        (place / "stat").write_text(f"{number} (pause) S {fields} {number if start is None else start} 0\n")
+        (place / "ns" / "net").symlink_to(namespace)
+        return number
+
+    def remove(self, number):
+        shutil.rmtree(self.path / str(number))
+
+
 class Cluster:
-    """Stands where a World has its ConfigurationFolder: objects go to the API server."""
+    """Stands where a World has its ConfigurationFolder: objects go to the API server, and the kubelets run the pods."""
 
     path = ""
     PLURALS = {"Namespace": "namespaces", "Node": "nodes", "Pod": "pods", "Service": "services",
@@ -127,8 +163,22 @@ class Cluster:
                "AuthorizationPolicy": "authorizationpolicies", "PeerAuthentication": "peerauthentications",
                "ServiceEntry": "serviceentries", "WorkloadEntry": "workloadentries"}
 
-    def __init__(self, server):
+    def __init__(self, server, processes):
         self.server = server
+        self.processes = processes
+        #: (namespace, name) of a pod -> (uid, number of its process)
+        self.running = {}
+
+    def run_pod(self, value):
+        """Starts the pod's process where there is none, and gives the pod its UID as the API server would."""
+        meta = value["metadata"]
+        place = meta.get("namespace"), meta["name"]
+        annotations = dict(meta.get("annotations", {}))
+        path = annotations.pop("ambit.dev/netns", None)
+        if place not in self.running:
+            uid = str(uuid.uuid4())
+            self.running[place] = uid, self.processes.add(uid, path)
+        return {**value, "metadata": {**meta, "uid": self.running[place][0], "annotations": annotations}}
 
     def place(self, value, named=True):
         group = value["apiVersion"]
@@ -140,6 +190,8 @@ class Cluster:
 
     def apply(self, *objects):
         for value in objects:
+            if value["kind"] == "Pod":
+                value = self.run_pod(value)
             answer = self.server.request(self.place(value, named=False), value)
             if answer.get("reason") == "AlreadyExists":
                 answer = self.server.request(self.place(value), value, "PUT")
@@ -148,6 +200,8 @@ class Cluster:
     def delete(self, *objects):
         for value in objects:
             self.server.request(self.place(value), method="DELETE")
+            if value["kind"] == "Pod":
+                self.running.pop((value["metadata"].get("namespace"), value["metadata"]["name"]), None)
 
 
 def cluster(world, options=()):
@@ -156,7 +210,7 @@ def cluster(world, options=()):
     address = host.ip
     server = ApiServer(world.directory / "apiserver", host.netns, address, options=options).start()
     world.closing(server.stop)
-    world.folder = Cluster(server)
+    world.folder = Cluster(server, Processes(world.directory / "proc"))
     return server
 
 
@@ -166,7 +220,8 @@ class ClusterTunnel(Tunnel):
     def command(self):
         command = super().command()
         place = command.index("--config")
-        command[place:place + 2] = ["--kubernetes", "--kubeconfig", self.folder.server.kubeconfig]
+        command[place:place + 2] = ["--kubernetes", "--kubeconfig", self.folder.server.kubeconfig,
+                                      "--proc", self.folder.processes.path]
         return command
 
 
