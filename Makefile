@@ -172,7 +172,7 @@ conformance-server: .build/programs/conformance-server ## the HTTP/2 server core
 
 fuzz: deps-build ## fuzz each target for SECONDS (default 60); TARGETS="hpack yaml" picks
 	Tests/compile fuzz --fuzz Bytes HTTP1 HTTP2 Identity LinuxIO Mesh Manifest TLS GRPC HBONE Telemetry \
-	  Certificates CertificateService RegularExpressions \
+	  Certificates CertificateService RegularExpressions Kubernetes \
 	  -- Tests/Fuzz/Targets/*.swift Tests/Fuzz/Driver/*.swift 2>&1 | { grep -v 'Cannot export local symbol' || true; }
 	Tests/Fuzz/run $(or $(SECONDS),60) $(TARGETS)
 

@@ -119,7 +119,7 @@ let package = Package(
                 name: "FuzzTests",
                 dependencies: [
                     "Bytes", "HTTP1", "HTTP2", "Manifest", "Identity", "GRPC", "Certificates", "CertificateService",
-                    "RegularExpressions",
+                    "RegularExpressions", "Kubernetes",
                 ], path: "Tests/Fuzz",
                 exclude: ["Driver", "Corpus", "FailCases", "run"], swiftSettings: settings(),
                 linkerSettings: testLinker),

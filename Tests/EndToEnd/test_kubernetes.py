@@ -116,6 +116,22 @@ def test_a_watch_that_is_too_old_is_listed_anew_and_loses_nothing(world, server)
     eventually(lambda: client.is_refused(peer, 8080), 40, every=0.2)
 
 
+def test_goaway_in_the_middle_of_watches_loses_nothing_and_lists_nothing_again(world, server):
+    client, peer = client_and_server(world)
+    send(client, peer)
+    before = len(server.requests())
+    deny = manifests.authorization_policy("deny", "default", "DENY", [{}], {"app": "server"})
+    for _ in range(3):
+        server.control("goaway")
+        world.folder.apply(deny)
+        eventually(lambda: client.is_refused(peer, 8080), 10)
+        server.control("goaway")
+        world.folder.delete(deny)
+        eventually(lambda: not client.is_refused(peer, 8080), 10)
+    asked = [line for line in server.requests()[before:] if "/api/v1/pods?" in line]
+    assert asked and all("&resourceVersion=" in line and "watch=true" in line for line in asked), asked
+
+
 def test_a_kind_whose_definition_comes_later_is_picked_up(world):
     server = kubernetes.cluster(world, options=["--no-custom-resources"])
     client, peer = client_and_server(world)

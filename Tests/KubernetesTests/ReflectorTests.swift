@@ -109,6 +109,18 @@ struct ReflectorTests {
         #expect(path(try stage.request()).hasSuffix("&resourceVersion=5"))
     }
 
+    @Test("A watch that was silent for too long goes on from where it was, within a second")
+    func silent() throws {
+        var stage = try Stage(.pod)
+        _ = try stage.request()
+        _ = stage.reflector.noted(endOfListAt: "5", now: stage.now)
+        stage.reflector.noted(resourceVersion: "9")
+        stage.pass(.seconds(180))
+        #expect(stage.finish(.silent) == .none)
+        #expect(try #require(stage.pause) <= .seconds(1))
+        #expect(path(try stage.request()).hasSuffix("&resourceVersion=9"))
+    }
+
     @Test("Pauses grow to thirty seconds, are never the same for all, and shrink with success")
     func backOff() throws {
         var stage = try Stage(.pod)

@@ -33,6 +33,12 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case token = "token"
     /// Regular expressions, by table and by simulation.
     case regularExpression = "regular-expression"
+    /// Lists and watches of an API server, whole and split.
+    case jsonSplitter = "json-splitter"
+    /// Events of a watch.
+    case watchEvent = "watch-event"
+    /// The file in which the known objects of a cluster are kept.
+    case objectSnapshot = "object-snapshot"
 
     /// Runs the code under test on one input.
     ///
@@ -54,6 +60,9 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         case .revocationList: fuzzRevocationList(input)
         case .token: fuzzToken(input)
         case .regularExpression: fuzzRegularExpression(input)
+        case .jsonSplitter: fuzzJSONSplitter(input)
+        case .watchEvent: fuzzWatchEvent(input)
+        case .objectSnapshot: fuzzSnapshot(input)
         }
     }
 }

@@ -13,6 +13,7 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+from hyperframe.frame import GoAwayFrame
 
 from .api import Api, Watch
 from .resources import MESH_DEFINITIONS
@@ -40,14 +41,22 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = transport
+        self.api.connections.add(self)
         self.http.initiate_connection()
         self.flush()
 
     def connection_lost(self, _):
+        self.api.connections.discard(self)
         for stream in self.streams.values():
             if stream.task:
                 stream.task.cancel()
         self.streams.clear()
+
+    def go_away(self):
+        """GOAWAY, as an API server sends now and then to spread its clients; streams that are open go on."""
+        self.flush()
+        frame = GoAwayFrame(stream_id=0, last_stream_id=self.http.highest_inbound_stream_id)
+        self.transport.write(frame.serialize())
 
     def flush(self):
         data = self.http.data_to_send()

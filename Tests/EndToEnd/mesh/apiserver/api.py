@@ -33,6 +33,8 @@ class Api:
         #: token -> TokenReview status
         self.reviewable = {}
         self.requests = []
+        #: Those that are open, for GOAWAY.
+        self.connections = set()
 
     def fault(self, method, path):
         for fault in self.faults:
@@ -220,6 +222,9 @@ class Api:
             self.faults.append({"times": 1, **value})
         elif what == "heal":
             self.faults.clear()
+        elif what == "goaway":
+            for connection in list(self.connections):
+                connection.go_away()
         elif what == "compact":
             self.store.compact()
         elif what == "settings":
