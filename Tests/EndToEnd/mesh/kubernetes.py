@@ -177,7 +177,7 @@ class Cluster:
         path = annotations.pop("ambit.dev/netns", None)
         if place not in self.running:
             uid = str(uuid.uuid4())
-            self.running[place] = uid, self.processes.add(uid, path)
+            self.running[place] = uid, self.processes.add(uid, path) if path else None
         return {**value, "metadata": {**meta, "uid": self.running[place][0], "annotations": annotations}}
 
     def place(self, value, named=True):

@@ -25,7 +25,8 @@ class Watch:
 class Api:
     def __init__(self, store, users):
         self.store = store
-        #: token -> {"user", "groups", "denied": [[verb, resource], ...]}
+        #: token -> {"user", "groups", "denied": [[verb, resource], ...]}, or "rules": [[verb, group, resource], ...] for one
+        #: that may do nothing else.
         self.users = users
         #: [{"match", "times", ...}] what goes wrong with requests whose METHOD and path match.
         self.faults = []
@@ -33,6 +34,8 @@ class Api:
         #: token -> TokenReview status
         self.reviewable = {}
         self.requests = []
+        #: user -> {(verb, group, resource)} that were asked for and allowed.
+        self.used = {}
         #: Those that are open, for GOAWAY.
         self.connections = set()
 
@@ -67,6 +70,11 @@ class Api:
         resource, version, namespace, name, subresource = self.locate(path)
         verb = self.verb(method, name, query)
         denied = [verb, resource.plural] in user.get("denied", []) or ["*", resource.plural] in user.get("denied", [])
+        right = (verb, resource.group, resource.plural)
+        if "rules" in user and list(right) not in user["rules"]:
+            denied = True
+        if not denied:
+            self.used.setdefault(user["user"], set()).add(right)
         if denied:
             group = f' in API group "{resource.group}"'
             raise Refused(403, "Forbidden", f'{resource.plural} is forbidden: User "{user["user"]}" cannot {verb} resource '
@@ -233,6 +241,8 @@ class Api:
             self.users.update(value)
         elif what == "reviewable":
             self.reviewable.update(value)
+        elif what == "used":
+            return 200, {"rights": sorted(self.used.get(value["user"], ()))}
         elif what == "requests":
             return 200, {"requests": self.requests[value.get("from", 0):], "time": now()}
         return 200, {}
