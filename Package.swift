@@ -61,6 +61,7 @@ let modules: [(name: String, dependencies: [String])] = [
     ("Manifest", ["Bytes", "Identity", "LinuxIO", "Mesh", "RegularExpressions", "CLinux"]),
     ("HBONE", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS"]),
     ("Kubernetes", ["Bytes", "Identity", "LinuxIO", "Mesh", "Telemetry", "HTTP2", "TLS", "Manifest", "HBONE"]),
+    ("CNI", ["Bytes", "LinuxIO", "Telemetry", "Manifest", "Kubernetes"]),
     ("Operator", ["Bytes", "LinuxIO", "Mesh", "Manifest", "HTTP", "HTTPRouting", "Kubernetes"]),
     ("Certificates", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS", "GRPC", "HBONE"]),
     (
@@ -75,7 +76,7 @@ let modules: [(name: String, dependencies: [String])] = [
         "Tunnel",
         [
             "Bytes", "Identity", "LinuxIO", "Mesh", "Telemetry", "HTTP2", "Authorization", "Routing", "TLS", "Manifest",
-            "HBONE", "Certificates", "Redirection", "Kubernetes",
+            "HBONE", "Certificates", "Redirection", "Kubernetes", "CNI",
         ]
     ),
     (
@@ -127,7 +128,7 @@ let package = Package(
                 name: "ambit-tunnel",
                 dependencies: [
                     "Bytes", "Console", "Identity", "LinuxIO", "Mesh", "Telemetry", "TLS", "Manifest", "Certificates",
-                    "CertificateService", "Redirection", "Kubernetes", "Tunnel",
+                    "CertificateService", "Redirection", "Kubernetes", "CNI", "Tunnel",
                 ],
                 swiftSettings: settings(), linkerSettings: release + testLinker),
             .target(

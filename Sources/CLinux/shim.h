@@ -79,3 +79,10 @@ static inline const char *CLinux_strerrordesc(int number) { return strerrordesc_
 // prctl takes variable arguments.
 #include <sys/prctl.h>
 static inline int CLinux_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+// struct ucred is behind _GNU_SOURCE: pid, uid, gid (unix(7)).
+static inline long long CLinux_peer_user(int fd) {
+    struct { int pid; unsigned int uid; unsigned int gid; } peer;
+    socklen_t length = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 ? (long long)peer.uid : -1;
+}

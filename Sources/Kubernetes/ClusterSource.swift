@@ -123,6 +123,13 @@ package final class ClusterSource {
     /// The objects that count now.
     package var objects: ObjectStore { store }
 
+    /// The namespaces whose label enrols their pods, sorted.
+    package var enrolledNamespaces: [String] {
+        store.keys(.namespace).filter {
+            store.object($0)?.metadata.labels["istio.io/dataplane-mode"] == "ambient"
+        }.map(\.name).sorted()
+    }
+
     /// Takes what has come; `deadline` may be another afterwards.
     package func receiveEvents(now: MonotonicTime) {
         for update in updates.takeAll() {

@@ -108,6 +108,14 @@ package final class ConfigurationSource {
         }
     }
 
+    /// The namespaces whose label enrols their pods, sorted; none of a folder, where nobody asks.
+    package var enrolledNamespaces: [String] {
+        switch origin {
+        case .folder: []
+        case .cluster(let cluster): cluster.enrolledNamespaces
+        }
+    }
+
     /// When the snapshot in use was written, in seconds since 1970; nil while everything is known first-hand.
     package var snapshotTime: Int64? {
         switch origin {

@@ -104,21 +104,4 @@ extension JSONWriter {
         self.name(name)
         body(&self)
     }
-
-    /// Writes a value as it was read.
-    fileprivate mutating func element(_ node: YAMLNode) {
-        switch node.kind {
-        case .mapping:
-            object { json in for (key, value) in node.entries { json.member(key.text) { $0.element(value) } } }
-        case .sequence: array { json in for value in node.elements { json.element(value) } }
-        case .scalar:
-            switch node.scalar {
-            case .null: null()
-            case .boolean(let value): element(value)
-            case .integer(let value): element(value)
-            case .float(let value) where value.isFinite: element(value)
-            case .float, .string, nil: element(node.text)
-            }
-        }
-    }
 }

@@ -67,14 +67,16 @@ package enum FileReplacement {
         return .done
     }
 
-    /// Puts a content at a path in one step, whatever was there before, for ourselves alone (mode 0600).
+    /// Puts a content at a path in one step, whatever was there before.
     ///
     /// The caller keeps others of its kind out by `lock`: a draft that lies there is what a process that was killed has left.
     ///
     /// - Returns: the status of the file as it is now.
-    package static func put(_ path: String, _ content: [UInt8]) throws(SystemError) -> FileSystem.Status {
+    package static func put(
+        _ path: String, _ content: [UInt8], mode: UInt32 = 0o600
+    ) throws(SystemError) -> FileSystem.Status {
         remove(draftName(path))
-        let draft = try write(content, beside: path, mode: 0o600, owner: nil)
+        let draft = try write(content, beside: path, mode: mode, owner: nil)
         do throws(SystemError) {
             try rename(draft, path)
             return try FileSystem.statusOfLink(path)

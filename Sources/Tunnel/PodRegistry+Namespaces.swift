@@ -22,6 +22,17 @@ extension PodRegistry {
         return processes.open(uid, candidates) { own.hasAny(of: enrollment.addresses, $0) }
     }
 
+    /// The namespace that the CNI plugin has reported, or that of the pod's processes.
+    private func openInCluster(
+        _ enrollment: Enrollment, _ found: [PodUID: [PodProcesses.Process]]
+    ) throws(JoinError) -> PodProcesses.Network {
+        guard let uid = enrollment.podUID else { throw .noUID }
+        if let reported = reportedNetwork(of: uid) { return reported }
+        guard !enrollment.addresses.isEmpty else { throw .addressAwaited }
+        guard let network = self.network(of: enrollment, found) else { throw .noProcess }
+        return network
+    }
+
     /// Makes a pod in its namespace, and says by which path that was opened.
     func makePod(
         _ uid: String, _ name: String, _ identity: SPIFFEID, _ enrollment: Enrollment,
@@ -30,11 +41,9 @@ extension PodRegistry {
         let network: NetworkNamespace
         var path = enrollment.networkNamespacePath
         if configuration.followsCluster, path == nil {
-            guard enrollment.podUID != nil else { throw .noUID }
-            guard !enrollment.addresses.isEmpty else { throw .addressAwaited }
-            guard let processes = self.network(of: enrollment, found) else { throw .noProcess }
-            path = processes.path
-            network = processes.takeNamespace()
+            let opened = try openInCluster(enrollment, found)
+            path = opened.path
+            network = opened.takeNamespace()
         } else {
             do throws(NetworkNamespaceError) {
                 network = if let path { try NetworkNamespace(path: path) } else { try NetworkNamespace.own() }

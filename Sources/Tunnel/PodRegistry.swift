@@ -43,6 +43,9 @@ final class PodRegistry {
     let processes: PodProcesses
     private var members: [String: Member] = [:]
     private var leaving: [Leaving] = []
+    /// Namespaces as the CNI plugin has reported them.
+    var reported: [PodUID: String] = [:]
+    static let maximumReports = 16_384
     /// The pod of a machine that forwards; it is in no manifest.
     private var forwardPod: Pod?
     /// Pods that could not be joined, with what was said about it, so that a repeated failure is logged once.
@@ -71,6 +74,9 @@ final class PodRegistry {
     /// Pods in the mesh.
     var pods: [Pod] { members.values.map(\.pod) + (forwardPod.map { [$0] } ?? []) }
 
+    /// Whether a pod is in the mesh: its listeners and rules are in place.
+    func isMember(_ uid: String) -> Bool { members[uid] != nil }
+
     /// Whether something is to be tried again, or to be finished, soon.
     var isUnsettled: Bool { !pending.isEmpty || !leaving.isEmpty }
 
@@ -97,7 +103,7 @@ final class PodRegistry {
         }
         awaiting = awaiting.filter { pending[$0.key] != nil }
         certificates.keepOnly(Set(pods.map(\.identity) + awaiting.values.map(\.identity)))
-        hasLinks = members.values.contains { $0.enrollment.networkNamespacePath.map(Self.isLink) ?? false }
+        hasLinks = members.values.contains { $0.path.map(Self.isLink) ?? false }
         observer.pods(active: members.count, pending: pending.count)
     }
 
@@ -129,7 +135,7 @@ final class PodRegistry {
         }
         let found = findProcesses(of: moved)
         for enrollment in moved {
-            guard let member = members[enrollment.workloadUID], let network = network(of: enrollment, found) else {
+            guard let member = members[enrollment.workloadUID], let network = self.network(of: enrollment, found) else {
                 continue
             }
             if network.namespace.identity == member.pod.network.identity {
@@ -141,6 +147,14 @@ final class PodRegistry {
             }
         }
         return isAny
+    }
+
+    /// Leaves a pod that was joined in another namespace than the one it is said to have now: its sandbox was made anew.
+    func leave(_ pod: PodUID, unlessIn path: String, now: MonotonicTime) {
+        guard let (uid, member) = members.first(where: { $0.value.enrollment.podUID == pod }),
+            let identity = Self.identity(path), identity != member.pod.network.identity
+        else { return }
+        leave(uid, member, drain: Nanoseconds(0), now: now)
     }
 
     /// Which namespace a path names now; nil when none.
@@ -162,7 +176,7 @@ final class PodRegistry {
         let found = findProcesses(of: others.map { $0.1 })
         for (index, enrollment) in others {
             let name = snapshot.description(of: index)
-            if let network = network(of: enrollment, found) {
+            if let network = self.network(of: enrollment, found) {
                 free(network.namespace, name, enrollment)
             } else if let path = enrollment.networkNamespacePath {
                 do throws(NetworkNamespaceError) {

@@ -24,6 +24,8 @@ struct StartedParts {
     let running: RunningWorkers
     let admin: AdminServer
     let registry: PodRegistry
+    /// Where the CNI plugin asks; nil when it does not.
+    let plugin: CNIServer?
 
     init(_ configuration: TunnelConfiguration) throws(StartError) {
         do throws(SystemError) { signals = try SignalQueue() } catch { throw .system(error, "signals") }
@@ -59,6 +61,7 @@ struct StartedParts {
         registry = PodRegistry(
             configuration: configuration, own: own, redirection: try Self.openRedirection(), certificates: certificates,
             workers: mailboxes, observer: observer)
+        plugin = try Self.openPlugin(configuration)
         do throws(JoinError) { try registry.startForwards() } catch { throw .forward("\(error)") }
         observer.configurationChanged(loaded.findings, new: loaded.newFindings, snapshotTime: source.snapshotTime)
         try startWorkers(configuration, own, snapshot, metrics, seed: seed)
@@ -129,6 +132,15 @@ struct StartedParts {
             return try OwnNetwork()
         } catch {
             throw .configuration("own network namespace: \(error)")
+        }
+    }
+
+    private static func openPlugin(_ configuration: TunnelConfiguration) throws(StartError) -> CNIServer? {
+        guard !configuration.cniSocket.isEmpty else { return nil }
+        do throws(SystemError) {
+            return try CNIServer(path: configuration.cniSocket)
+        } catch {
+            throw .listen("--cni-socket \(configuration.cniSocket): \(error)")
         }
     }
 

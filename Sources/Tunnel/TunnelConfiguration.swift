@@ -22,6 +22,10 @@ package struct TunnelConfiguration: Sendable {
     package var stateDirectory = ""
     /// Where the node's processes are seen, by whose cgroups pods' namespaces are found in a cluster (`--proc`).
     package var processDirectory = "/proc"
+    /// Where the CNI plugin of the node asks (`--cni-socket`); empty: it does not.
+    package var cniSocket = ""
+    /// Folder of the runtime's lists of plugins, in which ours is kept chained (`--cni-conf-dir`); empty: it is left alone.
+    package var cniDirectory = ""
     /// Name of this node, as in `spec.nodeName` of its pods (`--node`).
     package var nodeName: String
     /// Folder with the embedded CA (`--ca-dir`).

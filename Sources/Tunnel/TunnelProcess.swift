@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Bytes
+internal import CNI
 internal import Certificates
 internal import Identity
 internal import Kubernetes
@@ -29,6 +30,9 @@ package final class TunnelProcess {
     private let admin: AdminServer
     private let mailboxes: [Mailbox<WorkerMessage>]
     private let running: RunningWorkers
+    private let plugin: CNIServer?
+    private let chain: PluginChain?
+    private let enrolled: EnrolledNamespaces?
     private var generation: UInt64 = 1
     private var tidying = MemoryTidying()
     private let clock: ClockWatch
@@ -62,6 +66,9 @@ package final class TunnelProcess {
         running = parts.running
         admin = parts.admin
         registry = parts.registry
+        plugin = parts.plugin
+        chain = PluginChain(configuration, parts.observer)
+        enrolled = EnrolledNamespaces(configuration, parts.observer)
     }
 
     /// Serves until a signal ends it.
@@ -70,6 +77,7 @@ package final class TunnelProcess {
     package func run() -> Int32 {
         publish(state.snapshot)
         registry.freeForgotten(state.snapshot)
+        keepPlugin()
         state.readiness.done("start")
         observer.log.log(.info, .main, "tunnel is ready") {
             $0.field("node", configuration.nodeName)
@@ -89,6 +97,7 @@ package final class TunnelProcess {
             if source.deadline <= MonotonicClock.now() { reload() }
             keepCertificates()
             settle()
+            answerPlugin()
             tidying.run()
         }
     }
@@ -101,8 +110,8 @@ package final class TunnelProcess {
 
     private func waitForWork() -> Work {
         let outcome = signals.wait(
-            alsoFor: [source.descriptor, clock.descriptor] + certificates.descriptors, urgent: mounts.descriptor,
-            milliseconds: pauseMilliseconds())
+            alsoFor: [source.descriptor, clock.descriptor] + certificates.descriptors + (plugin?.descriptors ?? []),
+            urgent: mounts.descriptor, milliseconds: pauseMilliseconds())
         if outcome.isUrgent { lookTime = min(lookTime, MonotonicClock.now() + Self.lookDelay) }
         // That the loop comes by suffices: certificates are looked at then.
         if outcome.readable[1] { clock.watchOn() }
@@ -115,7 +124,7 @@ package final class TunnelProcess {
     private func pauseMilliseconds() -> CInt {
         let now = MonotonicClock.now()
         var pause = certificates.pause(now: now, unixTime: .now()) ?? .seconds(1 << 20)
-        if registry.isUnsettled { pause = min(pause, .seconds(1)) }
+        if registry.isUnsettled || plugin?.isBusy == true { pause = min(pause, .seconds(1)) }
         pause = min(pause, max(Nanoseconds(0), tidying.deadline - now))
         pause = min(pause, max(Nanoseconds(0), lookTime - now))
         let untilFolder = max(Nanoseconds(0), source.deadline - now)
@@ -127,12 +136,20 @@ package final class TunnelProcess {
         let now = MonotonicClock.now()
         if lookTime <= now {
             lookTime = .distantFuture
+            keepPlugin()
             if registry.leaveReplaced(now: now) {
                 registry.reconcile(with: state.snapshot, now: now)
                 state.update(certificates: certificates.current, pending: registry.pending)
             }
         }
-        if registry.hasLinks { lookTime = min(lookTime, now + Self.lookInterval) }
+        // Who writes the runtime's lists does not tell either.
+        if registry.hasLinks || chain != nil { lookTime = min(lookTime, now + Self.lookInterval) }
+    }
+
+    /// Keeps the CNI plugin where the runtime finds it, and what it needs while no tunnel runs.
+    private func keepPlugin() {
+        chain?.keep()
+        enrolled?.keep(source.enrolledNamespaces)
     }
 
     /// Reads the configuration again; what cannot be read keeps its last good version.
@@ -188,6 +205,19 @@ package final class TunnelProcess {
         registry.finishLeaving(now: now)
         registry.reconcile(with: state.snapshot, now: now)
         state.update(certificates: certificates.current, pending: registry.pending)
+    }
+
+    /// Takes what the CNI plugin reports, joins those pods, and answers.
+    private func answerPlugin() {
+        guard let plugin else { return }
+        let now = MonotonicClock.now()
+        let requests = plugin.receive(now: now)
+        for request in requests { registry.take(request, now: now) }
+        if requests.contains(where: { $0.command == .add }) {
+            registry.reconcile(with: state.snapshot, now: now)
+            state.update(certificates: certificates.current, pending: registry.pending)
+        }
+        plugin.settle(now: now) { registry.standing(of: $0, in: state.snapshot) }
     }
 
     /// Takes new connections until the accept queues are empty, says GOAWAY, and waits for the deadline or a second signal.

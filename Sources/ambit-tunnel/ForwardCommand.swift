@@ -33,7 +33,9 @@ enum ForwardCommand {
 
     /// What `run` has as well, and what it has not.
     static var options: [Option<TunnelConfiguration>] {
-        let ofNodesOnly: Set<String> = ["node", "proc", "outbound-port", "inbound-plaintext-port", "source-address"]
+        let ofNodesOnly: Set<String> = [
+            "node", "proc", "cni-socket", "cni-conf-dir", "outbound-port", "inbound-plaintext-port", "source-address",
+        ]
         let own: [Option<TunnelConfiguration>] = [
             Option(
                 "listen", "[IP:]PORT=HOST:PORT", list: \.forwardTexts,

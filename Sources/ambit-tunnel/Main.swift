@@ -12,6 +12,7 @@ enum Main {
             ("run", RunCommand.command.summary, RunCommand.main),
             ("forward", ForwardCommand.command.summary, ForwardCommand.main),
             ("identity", IdentityCommand.summary, IdentityCommand.main),
+            ("cni", CNICommand.summary, CNICommand.main),
             ("check", CheckCommand.command.summary, CheckCommand.main),
             ("workloads", TableCommand.workloads.command.summary, TableCommand.workloads.main),
             ("services", TableCommand.services.command.summary, TableCommand.services.main),
@@ -25,6 +26,9 @@ enum Main {
 
     static func main() {
         let words = Array(CommandLine.arguments.dropFirst())
+        // Among a runtime's plugins we stand under the name of one, and are called without words.
+        let name = CommandLine.arguments.first?.split(separator: "/").last
+        if name == "ambit-cni" { exit(CNICommand.plugin().rawValue) }
         exit(run(words).rawValue)
     }
 

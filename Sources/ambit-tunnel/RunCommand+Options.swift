@@ -29,6 +29,10 @@ extension RunCommand {
                 "proc", "DIR", \.processDirectory,
                 "Where the node's processes are seen: /proc, or the node's as it is mounted."
             ),
+            .text("cni-socket", "PATH", \.cniSocket, "Where the node's CNI plugin asks; not given, it cannot."),
+            .text(
+                "cni-conf-dir", "DIR", \.cniDirectory,
+                "Folder of the runtime's plugin lists, to chain the plugin again when somebody rewrites them."),
             .text("node", "NAME", \.nodeName, "Name of this node, as in spec.nodeName of its pods.").from("NODE_NAME"),
             .text("ca-dir", "DIR", \.caDirectory, "Folder of the embedded CA, made at the first start.")
                 .from("AMBIT_CA_DIR"),

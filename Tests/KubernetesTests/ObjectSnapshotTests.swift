@@ -75,7 +75,9 @@ struct ObjectSnapshotTests {
     @Test("A file that was cut anywhere is damaged")
     func cut() throws {
         let text = try Self.snapshot().text
-        for count in 0..<text.count { #expect(throws: KubernetesError.self) { try ObjectSnapshot(Array(text[..<count])) } }
+        for count in 0..<text.count {
+            #expect(throws: KubernetesError.self) { try ObjectSnapshot(Array(text[..<count])) }
+        }
     }
 
     @Test("A file of which any octet is another is damaged, or is none of ours")

@@ -110,7 +110,7 @@ struct ControlGroupsTests {
         #expect(PodProcesses(directory: "/nowhere").find([uid]).isEmpty)
     }
 
-    @Test("A namespace that is not the pod's, the node's own, and one of a process that is another by now are not opened")
+    @Test("A namespace that is not the pod's, the node's own, or of a process that is another by now is not opened")
     func opening() throws {
         let fake = FakeProcesses()
         defer { fake.remove() }

@@ -66,6 +66,9 @@ package struct ObjectStore: Sendable {
         files[""]?[key] = nil
     }
 
+    /// An object of a source without files.
+    package func object(_ key: ObjectKey) -> ManifestObject? { files[""]?[key] }
+
     /// The objects of a kind of a source without files.
     package func keys(_ kind: ObjectKind) -> [ObjectKey] {
         (files[""] ?? [:]).keys.filter { $0.kind == kind }

@@ -166,8 +166,13 @@ class Cluster:
     def __init__(self, server, processes):
         self.server = server
         self.processes = processes
-        #: (namespace, name) of a pod -> (uid, number of its process)
+        #: (namespace, name) of a pod -> its uid, and the number of its process once it has one
         self.running = {}
+
+    def uid(self, value):
+        """The UID that a pod has, or will have when it is applied."""
+        return self.running.setdefault((value["metadata"]["namespace"], value["metadata"]["name"]),
+                                       (str(uuid.uuid4()), None))[0]
 
     def run_pod(self, value):
         """Starts the pod's process where there is none, and gives the pod its UID as the API server would."""
@@ -175,10 +180,10 @@ class Cluster:
         place = meta.get("namespace"), meta["name"]
         annotations = dict(meta.get("annotations", {}))
         path = annotations.pop("ambit.dev/netns", None)
-        if place not in self.running:
-            uid = str(uuid.uuid4())
-            self.running[place] = uid, self.processes.add(uid, path) if path else None
-        return {**value, "metadata": {**meta, "uid": self.running[place][0], "annotations": annotations}}
+        uid = self.uid(value)
+        if path and self.running[place][1] is None:
+            self.running[place] = uid, self.processes.add(uid, path)
+        return {**value, "metadata": {**meta, "uid": uid, "annotations": annotations}}
 
     def place(self, value, named=True):
         group = value["apiVersion"]

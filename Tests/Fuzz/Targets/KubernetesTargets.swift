@@ -20,7 +20,8 @@ func fuzzJSONSplitter(_ input: Span<UInt8>) -> String? {
             return "\(shape): what comes out depends on the cuts"
         }
         for piece in whole.pieces {
-            guard let first = piece.first, let last = piece.last, "{[".utf8.contains(first), "}]".utf8.contains(last) else {
+            guard let first = piece.first, let last = piece.last, "{[".utf8.contains(first), "}]".utf8.contains(last)
+            else {
                 return "\(shape): a piece without brackets"
             }
         }

@@ -1,0 +1,121 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Bytes
+internal import CNI
+internal import Kubernetes
+internal import LinuxIO
+
+/// Where the CNI plugin of the node asks: a socket of the file system, for root alone.
+///
+/// Without a thread of its own: the control loop polls `descriptors`, and calls `receive` and `settle`. Each connection brings one
+/// request and gets one answer; the answer may take until the pod has joined. Owned by the control thread.
+final class CNIServer {
+    private final class Connection {
+        let descriptor: OwnedDescriptor
+        var input = ByteBuffer(capacity: CNIRequest.maximumLine)
+        /// What is asked, once it is complete.
+        var request: CNIRequest?
+        var deadline: MonotonicTime
+
+        init(_ descriptor: consuming OwnedDescriptor, deadline: MonotonicTime) {
+            self.descriptor = descriptor
+            self.deadline = deadline
+        }
+    }
+
+    private let listener: OwnedDescriptor
+    private var connections: [Connection] = []
+
+    /// Pods that may start at once on a node; kubelet has 110 by default, and 250 where many are wanted.
+    private static let maximumConnections = 1_024
+    /// How long a request may take to arrive; it is one write.
+    private static let requestTimeout = Nanoseconds.seconds(2)
+    /// How long the API server may take to tell of a pod that starts.
+    private static let patience = Nanoseconds.seconds(5)
+    /// How long a pod may take to join; a plugin that has gone before hears nothing.
+    private static let joinTimeout = Nanoseconds.seconds(15)
+
+    /// Listens at `path`, in the place of a tunnel before.
+    init(path: String) throws(SystemError) {
+        listener = try UnixSocket.listen(path)
+    }
+
+    /// What may become readable.
+    var descriptors: [CInt] {
+        [listener.rawValue] + connections.lazy.filter { $0.request == nil }.map(\.descriptor.rawValue)
+    }
+
+    /// Whether somebody waits for an answer.
+    var isBusy: Bool { !connections.isEmpty }
+
+    /// Takes new connections and what they bring.
+    ///
+    /// - Returns: the requests that are complete now.
+    func receive(now: MonotonicTime) -> [CNIRequest] {
+        accept(now: now)
+        var complete: [CNIRequest] = []
+        for connection in connections where connection.request == nil {
+            guard let request = Self.read(connection) else { continue }
+            connection.request = request
+            connection.deadline = now + Self.joinTimeout
+            complete.append(request)
+        }
+        connections.removeAll { $0.request == nil && $0.deadline <= now }
+        return complete
+    }
+
+    /// Answers who can be answered.
+    ///
+    /// - Parameter judge: the answer to a request; nil while there is none yet, with what it waits for.
+    func settle(now: MonotonicTime, _ judge: (CNIRequest) -> Standing) {
+        connections.removeAll { connection in
+            guard let request = connection.request else { return false }
+            let answer: CNIAnswer
+            switch judge(request) {
+            case .settled(let settled): answer = settled
+            case .unknown:
+                guard connection.deadline - Self.joinTimeout + Self.patience <= now else { return false }
+                answer = CNIAnswer(.unknown, "the API server has not told of the pod")
+            case .waiting(let reason):
+                guard connection.deadline <= now else { return false }
+                answer = CNIAnswer(.failed, reason)
+            }
+            let line = answer.line
+            // A plugin that has gone, or does not read one line, is not waited for.
+            _ = Socket.write(connection.descriptor.rawValue, line.span)
+            return true
+        }
+    }
+
+    /// How far a request is.
+    enum Standing {
+        case settled(CNIAnswer)
+        /// The pod is not known.
+        case unknown
+        /// The pod is about to join; the text says what is lacking.
+        case waiting(String)
+    }
+
+    private func accept(now: MonotonicTime) {
+        do throws(SystemError) {
+            while connections.count < Self.maximumConnections, let descriptor = try UnixSocket.accept(listener.rawValue)
+            {
+                guard UnixSocket.isTrusted(descriptor.rawValue) else { continue }
+                connections.append(Connection(descriptor, deadline: now + Self.requestTimeout))
+            }
+        } catch {
+            // Out of descriptors: the plugin asks again.
+        }
+    }
+
+    /// The request of a connection; nil while it is not complete.
+    ///
+    /// What is none ends the connection at its deadline.
+    private static func read(_ connection: Connection) -> CNIRequest? {
+        while case .bytes = Socket.read(connection.descriptor.rawValue, into: &connection.input) {}
+        let line = Array(copying: connection.input.readable)
+        guard line.last == 0x0A else { return nil }
+        do { return try CNIRequest(line) } catch { return nil }
+    }
+}

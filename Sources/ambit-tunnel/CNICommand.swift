@@ -1,0 +1,112 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CNI
+internal import Console
+internal import LinuxIO
+
+/// `ambit-tunnel cni`: the plugin that a container runtime calls, and its installation.
+enum CNICommand {
+    static let summary = "Be the CNI plugin of a node, or put it there: install, uninstall."
+
+    /// What install and uninstall are told.
+    struct Settings {
+        var installation = CNIInstallation()
+    }
+
+    static func main(_ words: [String]) throws -> ExitCode {
+        switch words.first {
+        case nil where ProcessEnvironment.value("CNI_COMMAND") != nil: return plugin()
+        case "install": return try install(Array(words.dropFirst()))
+        case "uninstall": return try uninstall(Array(words.dropFirst()))
+        case "--help", "-h":
+            Terminal.print(help)
+            return .success
+        default:
+            throw UsageError(
+                "install or uninstall is needed (a container runtime sets CNI_COMMAND); try ambit-tunnel cni --help")
+        }
+    }
+
+    /// One call by a runtime.
+    static func plugin() -> ExitCode {
+        // VERSION may come without a configuration.
+        let input = SmallFile.read("/dev/stdin", limit: CNIPlugin.maximumInput) ?? ""
+        let output = CNIPlugin(environment: ProcessEnvironment.value, input: Array(input.utf8)).run()
+        Terminal.print(String(decoding: output.text, as: UTF8.self))
+        return output.isGood ? .success : .failure
+    }
+
+    private static var help: String {
+        """
+        \(summary)
+
+        Usage: ambit-tunnel cni install | uninstall [options]
+
+        As ambit-cni in the runtime's plugin folder it is called by the runtime itself (CNI 0.3.1 to 1.1.0): ADD of an enrolled pod
+        returns when the node's tunnel has captured it. The executable runs on the node, which needs OpenSSL 3 and libnftnl.
+
+        Examples:
+          ambit-tunnel cni install --when-away allow    Let pods start while no tunnel runs
+          ambit-tunnel cni uninstall                    Take the plugin out of the runtime's lists
+
+        """
+    }
+
+    // MARK: - Installation
+
+    private static var directories: [Option<Settings>] {
+        [
+            .text("bin-dir", "DIR", \.installation.binaryDirectory, "Where the runtime looks for plugins."),
+            .text("conf-dir", "DIR", \.installation.listDirectory, "Where the runtime looks for lists of plugins."),
+        ]
+    }
+
+    private static var installCommand: Command<Settings> {
+        Command(
+            "ambit-tunnel cni install", summary: "Put the plugin on this node and chain it.",
+            details: """
+                Copies this executable to ambit-cni and puts it at the end of the first list. Run it on the node itself, so
+                that it is sure to find its libraries there.
+                """,
+            options: directories + [
+                .text(
+                    "socket", "PATH", \.installation.configuration.socket, "Where the tunnel listens (--cni-socket)."),
+                .text(
+                    "enrolled", "FILE", \.installation.configuration.enrolled,
+                    "Enrolled namespaces, as the tunnel keeps them in its --state-dir."),
+                .choice(
+                    "when-away", \.installation.configuration.whenAway,
+                    "What happens to new pods while no tunnel runs."),
+            ],
+            examples: [("ambit-tunnel cni install", "Install with the usual folders")])
+    }
+
+    private static func install(_ words: [String]) throws -> ExitCode {
+        var settings = Settings()
+        guard try installCommand.read(words, into: &settings, environment: ProcessEnvironment.value) else {
+            Terminal.print(installCommand.help(defaults: Settings()))
+            return .success
+        }
+        try settings.installation.installBinary()
+        let path = try settings.installation.chain()
+        Terminal.print(path.map { "chained into \($0)\n" } ?? "chained already\n")
+        return .success
+    }
+
+    private static var uninstallCommand: Command<Settings> {
+        Command(
+            "ambit-tunnel cni uninstall", summary: "Take the plugin off this node.", options: directories,
+            examples: [("ambit-tunnel cni uninstall", "Leave the node as it was found")])
+    }
+
+    private static func uninstall(_ words: [String]) throws -> ExitCode {
+        var settings = Settings()
+        guard try uninstallCommand.read(words, into: &settings, environment: ProcessEnvironment.value) else {
+            Terminal.print(uninstallCommand.help(defaults: Settings()))
+            return .success
+        }
+        for path in try settings.installation.remove() { Terminal.print("taken out of \(path)\n") }
+        return .success
+    }
+}
