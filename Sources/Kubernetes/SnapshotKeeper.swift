@@ -3,7 +3,7 @@
 
 internal import Bytes
 internal import LinuxIO
-internal import Manifest
+package import Manifest
 internal import Synchronization
 
 /// A change of the objects that are known.

@@ -50,8 +50,7 @@ package enum UnixSocket {
     package static func accept(_ listener: CInt) throws(SystemError) -> OwnedDescriptor? {
         while true {
             let flags = CInt(SOCK_NONBLOCK.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
-            // Safety: no address is asked for.
-            let fd = unsafe CLinux_accept4(listener, nil, nil, flags)
+            let fd = CLinux_accept4(listener, nil, nil, flags)
             if fd >= 0 { return OwnedDescriptor(adopting: fd) }
             switch errno {
             case EAGAIN: return nil

@@ -13,14 +13,15 @@ internal import LinuxIO
 final class CNIServer {
     private final class Connection {
         let descriptor: OwnedDescriptor
-        var input = ByteBuffer(capacity: CNIRequest.maximumLine)
+        var line: [UInt8] = []
         /// What is asked, once it is complete.
         var request: CNIRequest?
-        var deadline: MonotonicTime
+        /// When it came, then when its request was complete.
+        var since: MonotonicTime
 
-        init(_ descriptor: consuming OwnedDescriptor, deadline: MonotonicTime) {
+        init(_ descriptor: consuming OwnedDescriptor, since: MonotonicTime) {
             self.descriptor = descriptor
-            self.deadline = deadline
+            self.since = since
         }
     }
 
@@ -43,7 +44,7 @@ final class CNIServer {
 
     /// What may become readable.
     var descriptors: [CInt] {
-        [listener.rawValue] + connections.lazy.filter { $0.request == nil }.map(\.descriptor.rawValue)
+        [listener.rawValue] + connections.lazy.filter { $0.request == nil }.map { $0.descriptor.rawValue }
     }
 
     /// Whether somebody waits for an answer.
@@ -58,10 +59,10 @@ final class CNIServer {
         for connection in connections where connection.request == nil {
             guard let request = Self.read(connection) else { continue }
             connection.request = request
-            connection.deadline = now + Self.joinTimeout
+            connection.since = now
             complete.append(request)
         }
-        connections.removeAll { $0.request == nil && $0.deadline <= now }
+        connections.removeAll { $0.request == nil && now - $0.since >= Self.requestTimeout }
         return complete
     }
 
@@ -75,10 +76,10 @@ final class CNIServer {
             switch judge(request) {
             case .settled(let settled): answer = settled
             case .unknown:
-                guard connection.deadline - Self.joinTimeout + Self.patience <= now else { return false }
+                guard now - connection.since >= Self.patience else { return false }
                 answer = CNIAnswer(.unknown, "the API server has not told of the pod")
             case .waiting(let reason):
-                guard connection.deadline <= now else { return false }
+                guard now - connection.since >= Self.joinTimeout else { return false }
                 answer = CNIAnswer(.failed, reason)
             }
             let line = answer.line
@@ -102,7 +103,7 @@ final class CNIServer {
             while connections.count < Self.maximumConnections, let descriptor = try UnixSocket.accept(listener.rawValue)
             {
                 guard UnixSocket.isTrusted(descriptor.rawValue) else { continue }
-                connections.append(Connection(descriptor, deadline: now + Self.requestTimeout))
+                connections.append(Connection(descriptor, since: now))
             }
         } catch {
             // Out of descriptors: the plugin asks again.
@@ -111,11 +112,13 @@ final class CNIServer {
 
     /// The request of a connection; nil while it is not complete.
     ///
-    /// What is none ends the connection at its deadline.
+    /// What is none ends the connection when its time is over.
     private static func read(_ connection: Connection) -> CNIRequest? {
-        while case .bytes = Socket.read(connection.descriptor.rawValue, into: &connection.input) {}
-        let line = Array(copying: connection.input.readable)
-        guard line.last == 0x0A else { return nil }
-        do { return try CNIRequest(line) } catch { return nil }
+        var scratch = ByteBuffer(capacity: CNIRequest.maximumLine)
+        while case .bytes = Socket.read(connection.descriptor.rawValue, into: &scratch) {}
+        guard connection.line.count + scratch.count <= CNIRequest.maximumLine else { return nil }
+        connection.line += Array(copying: scratch.readable)
+        guard connection.line.last == 0x0A else { return nil }
+        do { return try CNIRequest(connection.line) } catch { return nil }
     }
 }

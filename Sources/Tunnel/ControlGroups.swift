@@ -19,7 +19,7 @@ enum ControlGroups {
     /// - Parameter text: the file: lines `hierarchy:controllers:path`; with cgroup v1 there are several, some of which may say
     ///   nothing of pods.
     /// - Returns: nil when no line names a pod, or two lines name different ones.
-    static func pod(_ text: some StringProtocol) -> PodUID? {
+    static func pod(_ text: String) -> PodUID? {
         var result: PodUID?
         for line in text.split(separator: "\n") {
             let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
@@ -31,7 +31,7 @@ enum ControlGroups {
     }
 
     /// The pod of the outermost group that is one's.
-    private static func pod(path: some StringProtocol) -> PodUID? {
+    private static func pod(path: Substring) -> PodUID? {
         var isBelowPods = false
         for component in path.split(separator: "/") {
             // `SLICE:RUNTIME:CONTAINER`
@@ -46,7 +46,7 @@ enum ControlGroups {
     }
 
     /// What follows a text where it stands last in a slice's name.
-    private static func end(ofLast text: StaticString, in name: some StringProtocol) -> String.Index? {
+    private static func end(ofLast text: StaticString, in name: Substring) -> String.Index? {
         let octets = name.utf8
         let wanted = Array("\(text)".utf8)
         var start = octets.endIndex

@@ -3,8 +3,11 @@
 """The CNI plugin, called as a container runtime calls it, with real network namespaces and a running tunnel."""
 
 import json
+import shutil
 import subprocess
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 from mesh import kubernetes
@@ -23,7 +26,10 @@ class Node:
         self.world = world
         self.node = kubernetes.node(world, name)
         self.tunnel = self.node.tunnel
-        self.socket = world.directory / f"{name}.sock"
+        # The name of a socket has room for 107 octets, which the folder of a test may take alone.
+        folder = Path(tempfile.mkdtemp(prefix="ambit-"))
+        world.closing(lambda: shutil.rmtree(folder))
+        self.socket = folder / "cni.sock"
         self.state = world.directory / f"state-{name}"
         self.tunnel.options += ["--cni-socket", self.socket, "--state-dir", self.state]
 

@@ -201,6 +201,8 @@ class Shop:
                      "rules": [{"backendRefs": [{"name": name, "port": 80}]}]}})
 
     def start(self):
+        for tunnel in self.world.tunnels:
+            tunnel.options += ["--log-level", "info,access:debug"]
         self.world.start()
         self.waypoint.start()
         return self
@@ -308,7 +310,7 @@ def test_a_waypoint_starts_from_its_snapshot(world, server):
     server.kill()
     shop.waypoint.process.stop()
     shop.waypoint.start()
-    assert "what was known at" in shop.waypoint.log()
+    eventually(lambda: "what was known at" in shop.waypoint.log(), 5)
     eventually(lambda: shop.answers() == "old", 10)
 
 

@@ -9,6 +9,8 @@
 All is one layer-2 segment, so every packet between two pods of different nodes crosses the fabric unrouted.
 """
 
+import os
+
 BRIDGE = "br0"
 #: The source address of kubelet's probes in the mesh (reference: ambient's probe exemption).
 PROBE_ADDRESS = {4: "169.254.7.127", 6: "fd16:9254:7127:1337:ffff:ffff:ffff:ffff"}
@@ -40,8 +42,10 @@ def prepare(namespace, families):
 
 
 def add_bridge(namespace):
-    # Without snooping, neighbour discovery is flooded: there is no querier here.
-    _batch(namespace, f"link add {BRIDGE} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+    # Without snooping, neighbour discovery is flooded: there is no querier here. Without an address of its own a bridge takes
+    # the lowest of its ports', so each new pod may change its node's, and connections to the node stall until peers ask again.
+    address = ":".join(["02", *(f"{octet:02x}" for octet in os.urandom(5))])
+    _batch(namespace, f"link add {BRIDGE} address {address} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
            f"link set {BRIDGE} up")
 
 
