@@ -103,7 +103,10 @@ final class PodRegistry {
         }
         awaiting = awaiting.filter { pending[$0.key] != nil }
         certificates.keepOnly(Set(pods.map(\.identity) + awaiting.values.map(\.identity)))
-        hasLinks = members.values.contains { $0.path.map(Self.isLink) ?? false }
+        // A process that ends tells nobody either.
+        hasLinks = members.values.contains { member in
+            member.path.map { member.enrollment.networkNamespacePath == nil || Self.isLink($0) } ?? false
+        }
         observer.pods(active: members.count, pending: pending.count)
     }
 
