@@ -5,19 +5,12 @@
 ///
 /// It keeps nobody out who wants to deceive: who may write the content may also write its digest.
 package struct ContentDigest: Hashable, Sendable {
-    /// The digest of what has been added.
+    /// The digest's number.
     package private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
 
-    /// The digest of nothing.
-    package init() {}
-
     /// The digest of `octets`.
-    package init(_ octets: some Sequence<UInt8>) {
-        add(octets)
-    }
-
-    /// Goes on with `octets`.
-    package mutating func add(_ octets: some Sequence<UInt8>) {
+    package init(_ octets: [UInt8]) {
+        // Not of any sequence: other modules would call that unspecialised, with an allocation for each octet.
         for octet in octets { value = (value ^ UInt64(octet)) &* 0x100_0000_01B3 }
     }
 }

@@ -87,7 +87,7 @@ struct ObjectSnapshot: Sendable {
             let words = try Self.line(&rest).split(separator: " ", omittingEmptySubsequences: false)
             if words.count == 3, words[0] == "end" {
                 guard Int(words[1]) == records.count, rest.isEmpty,
-                    UInt64(words[2], radix: 16) == ContentDigest(text[..<start]).value
+                    UInt64(words[2], radix: 16) == ContentDigest(Array(text[..<start])).value
                 else { throw .snapshot(.damaged) }
                 return
             }
