@@ -117,6 +117,8 @@ def routed(world):
     """A client, a service with a route, and the waypoint in between, whose one worker is counted."""
     world.namespace("default")
     client = world.pod("client", world.node("node1"))
+    # A second worker would make an HBONE connection of its own, now and then in the middle of counting.
+    client.node.tunnel.options += ["--workers", "1"]
     client.waypoint = Waypoint(world, options=["--workers", "1"])
     client.counting = Counting(client.waypoint)
     server = client.server = world.pod("server", world.node("node2"))
