@@ -84,7 +84,7 @@ let modules: [(name: String, dependencies: [String])] = [
         [
             "Bytes", "HTTP", "HTTP1", "HTTP2", "Identity", "LinuxIO", "Mesh", "Telemetry", "Routing", "HTTPRouting",
             "TLS",
-            "Manifest", "HBONE", "Kubernetes",
+            "Manifest", "HBONE", "Kubernetes", "GRPC",
         ]
     ),
 ]

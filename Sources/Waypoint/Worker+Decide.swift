@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Bytes
+internal import GRPC
 internal import HTTP
 internal import HTTPRouting
 internal import Mesh
@@ -161,24 +162,8 @@ extension Worker {
 extension FieldList {
     /// How long a gRPC client waits (`grpc-timeout`: at most eight digits and a unit); nil where it does not say, or for ever (0).
     var grpcTimeout: Nanoseconds? {
-        let text = value(of: "grpc-timeout")
-        guard text.count >= 2, text.count <= 9 else { return nil }
-        var number: Int64 = 0
-        for index in 0..<(text.count - 1) {
-            guard (0x30...0x39).contains(text[index]) else { return nil }
-            number = number * 10 + Int64(text[index] - 0x30)
-        }
-        let unit: Int64
-        switch text[text.count - 1] {
-        case UInt8(ascii: "H"): unit = 3_600_000_000_000
-        case UInt8(ascii: "M"): unit = 60_000_000_000
-        case UInt8(ascii: "S"): unit = 1_000_000_000
-        case UInt8(ascii: "m"): unit = 1_000_000
-        case UInt8(ascii: "u"): unit = 1_000
-        case UInt8(ascii: "n"): unit = 1
-        default: return nil
-        }
-        // A year is for ever: it would not fit otherwise.
-        return number == 0 ? nil : Nanoseconds(min(number, 31_536_000_000_000_000 / unit) * unit)
+        guard let timeout = GRPCText.timeout(value(of: "grpc-timeout")), timeout > Nanoseconds(0) else { return nil }
+        // A year is for ever, and other times can be added to it.
+        return min(timeout, .seconds(31_536_000))
     }
 }
