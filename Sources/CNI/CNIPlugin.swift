@@ -139,8 +139,15 @@ package struct CNIPlugin {
     }
 
     /// Whether the tunnel has last seen the namespace enrolled; where it never was there is no file.
+    ///
+    /// A file that cannot be read, or is too large, says nothing of the namespace, which then counts as enrolled.
     private func isEnrolled(_ namespace: String, _ configuration: CNIConfiguration) -> Bool {
-        guard let text = SmallFile.read(configuration.enrolled, limit: Self.maximumNamespaces) else { return false }
-        return text.split(separator: "\n").contains { $0 == namespace }
+        do throws(SystemError) {
+            let text = try FileSystem.contents(of: configuration.enrolled, limit: Self.maximumNamespaces + 1)
+            guard text.count <= Self.maximumNamespaces else { return true }
+            return text.split(separator: 0x0A).contains { $0.elementsEqual(namespace.utf8) }
+        } catch {
+            return !error.isNotFound
+        }
     }
 }

@@ -27,6 +27,8 @@ final class CNIServer {
 
     private let listener: OwnedDescriptor
     private var connections: [Connection] = []
+    /// Whether somebody may be waiting who could not be accepted: the listener stays readable then, and is asked later.
+    private var isAcceptPaused = false
 
     /// Pods that may start at once on a node; kubelet has 110 by default, and 250 where many are wanted.
     private static let maximumConnections = 1_024
@@ -44,11 +46,12 @@ final class CNIServer {
 
     /// What may become readable.
     var descriptors: [CInt] {
-        [listener.rawValue] + connections.lazy.filter { $0.request == nil }.map { $0.descriptor.rawValue }
+        (isAcceptPaused ? [] : [listener.rawValue])
+            + connections.lazy.filter { $0.request == nil }.map { $0.descriptor.rawValue }
     }
 
-    /// Whether somebody waits for an answer.
-    var isBusy: Bool { !connections.isEmpty }
+    /// Whether somebody waits for an answer, or to be accepted: `receive` and `settle` are to be called within a second.
+    var isBusy: Bool { isAcceptPaused || !connections.isEmpty }
 
     /// Takes new connections and what they bring.
     ///
@@ -56,13 +59,18 @@ final class CNIServer {
     func receive(now: MonotonicTime) -> [CNIRequest] {
         accept(now: now)
         var complete: [CNIRequest] = []
-        for connection in connections where connection.request == nil {
-            guard let request = Self.read(connection) else { continue }
-            connection.request = request
-            connection.since = now
-            complete.append(request)
+        connections.removeAll { connection in
+            guard connection.request == nil else { return false }
+            switch Self.read(connection) {
+            case .pending: return now - connection.since >= Self.requestTimeout
+            case .broken: return true
+            case .complete(let request):
+                connection.request = request
+                connection.since = now
+                complete.append(request)
+                return false
+            }
         }
-        connections.removeAll { $0.request == nil && now - $0.since >= Self.requestTimeout }
         return complete
     }
 
@@ -99,26 +107,44 @@ final class CNIServer {
     }
 
     private func accept(now: MonotonicTime) {
+        isAcceptPaused = true
         do throws(SystemError) {
-            while connections.count < Self.maximumConnections, let descriptor = try UnixSocket.accept(listener.rawValue)
-            {
+            while connections.count < Self.maximumConnections {
+                guard let descriptor = try UnixSocket.accept(listener.rawValue) else {
+                    isAcceptPaused = false
+                    return
+                }
                 guard UnixSocket.isTrusted(descriptor.rawValue) else { continue }
                 connections.append(Connection(descriptor, since: now))
             }
         } catch {
-            // Out of descriptors: the plugin asks again.
+            // Out of descriptors: the plugin waits until there are some, or asks again.
         }
     }
 
-    /// The request of a connection; nil while it is not complete.
-    ///
-    /// What is none ends the connection when its time is over.
-    private static func read(_ connection: Connection) -> CNIRequest? {
+    /// What has come of a request.
+    private enum Arrival {
+        case pending
+        case complete(CNIRequest)
+        /// No more comes, or it is no request: a descriptor that stays readable must not be polled.
+        case broken
+    }
+
+    private static func read(_ connection: Connection) -> Arrival {
         var scratch = ByteBuffer(capacity: CNIRequest.maximumLine)
-        while case .bytes = Socket.read(connection.descriptor.rawValue, into: &scratch) {}
-        guard connection.line.count + scratch.count <= CNIRequest.maximumLine else { return nil }
+        var isOpen = true
+        reading: while true {
+            switch Socket.read(connection.descriptor.rawValue, into: &scratch) {
+            case .bytes: continue
+            case .wouldBlock: break reading
+            case .endOfStream, .failed:
+                isOpen = false
+                break reading
+            }
+        }
+        guard connection.line.count + scratch.count <= CNIRequest.maximumLine else { return .broken }
         connection.line += Array(copying: scratch.readable)
-        guard connection.line.last == 0x0A else { return nil }
-        do { return try CNIRequest(connection.line) } catch { return nil }
+        guard connection.line.last == 0x0A else { return isOpen ? .pending : .broken }
+        do { return .complete(try CNIRequest(connection.line)) } catch { return .broken }
     }
 }

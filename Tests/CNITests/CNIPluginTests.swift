@@ -81,6 +81,12 @@ struct CNIPluginTests {
         #expect(!add("fail-enrolled") && add("allow"))
     }
 
+    @Test("A list of enrolled namespaces that cannot be read holds every pod back")
+    func unreadableList() throws {
+        let more = #","whenAway":"fail-enrolled","enrolledNamespaces":"\#(NSTemporaryDirectory())""#
+        #expect(!call("ADD", Self.configuration(more: more)).isGood, "a folder")
+    }
+
     @Test("DEL, GC and STATUS never fail for want of a tunnel; what is no pod is no business of ours")
     func others() {
         for command in ["DEL", "GC", "STATUS"] { #expect(call(command, Self.configuration()).isGood) }

@@ -4,6 +4,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from mesh import kubernetes
+from mesh.proc import cpu_seconds
 from mesh.serving import exchange
 from mesh.tunnel import binary
 from mesh.waiting import eventually
@@ -185,3 +187,22 @@ def test_a_list_that_another_tool_rewrites_is_chained_again(world, node):
                    capture_output=True)
     assert json.loads(listed.read_text()) == original
     assert sorted(path.name for path in folder.iterdir()) == ["10-main.conflist"]
+
+
+@pytest.mark.parametrize("octets", [b'{"half', b"x" * 20_000], ids=["half-a-request", "over-long"])
+def test_what_is_no_request_is_hung_up_on_at_once_and_costs_nothing(world, node, octets):
+    world.start()
+    before = cpu_seconds(node.tunnel)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(node.socket))
+        connection.settimeout(10)
+        connection.sendall(octets)
+        connection.shutdown(socket.SHUT_WR)
+        # The rest of what was sent may be thrown away with the connection.
+        try:
+            assert connection.recv(1) == b""
+        except ConnectionResetError:
+            pass
+    # A loop that only the request's time-out of two seconds ended would take as long.
+    assert cpu_seconds(node.tunnel) - before < 0.5
+    assert node.call("ADD", starting_pod(world, "pod", node)) == (0, RESULT)
