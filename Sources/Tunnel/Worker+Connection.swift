@@ -14,6 +14,8 @@ extension Worker {
     private static let readsPerTurn = 4
     /// Payload sent per turn and connection; then others have their turn.
     private static let sendBudgetBytes = 512 * 1024
+    /// How long a peer whose handshake ends during a drain has for its first stream.
+    private static let firstStreamGrace = Nanoseconds.seconds(1)
 
     /// The socket of an HBONE connection is ready for something.
     func connectionEvent(_ key: TunnelConnection.Key, _ readiness: LinuxIO.Readiness) {
@@ -85,6 +87,8 @@ extension Worker {
         connection.deadline = .distantFuture
         if isServer {
             connection.pod.handshakes.subtract(1, ordering: .relaxed)
+            // Its first stream is on its way; GOAWAY before it would send the peer elsewhere.
+            if connection.isDraining { connection.deadline = now + Self.firstStreamGrace }
         } else {
             observer.metrics.pool.connecting.add(-1)
             observer.metrics.pool.connections.add(1)
@@ -102,7 +106,9 @@ extension Worker {
         switch event {
         case .headers(let stream, let kind, let isEndStream):
             switch kind {
-            case .request: acceptStream(stream, isEndStream: isEndStream, &connection, key)
+            case .request:
+                if connection.isDraining { connection.hbone.http2.beginDrain(now: now) }
+                acceptStream(stream, isEndStream: isEndStream, &connection, key)
             case .response: takeResponse(stream, isEndStream: isEndStream, &connection, key)
             case .informational: break
             case .trailers: if isEndStream { deliver(stream, offset: 0, count: 0, isEndStream: true, &connection) }

@@ -91,6 +91,8 @@ extension Worker {
     private func drain(_ connection: inout TunnelConnection, _ key: TunnelConnection.Key) {
         connection.isDraining = true
         forget(connection.poolKey, key)
+        // A peer in the middle of its handshake is told when it can hear it, and served until then.
+        guard connection.hbone.phase == .established || connection.poolKey != nil else { return }
         connection.hbone.http2.beginDrain(now: now)
         markDirty(&connection, key)
         rearm(&connection, key)
@@ -111,7 +113,18 @@ extension Worker {
     /// Ends the worker when nothing is left to carry, or when the time is up.
     func continueDrain(until deadline: MonotonicTime) {
         // From an empty mailbox that is closed nothing can come any more.
-        if (relays.count == 0 && splices.count == 0 && mailbox.closeIfEmpty()) || deadline <= now { isStopped = true }
+        if (isCarryingNothing && mailbox.closeIfEmpty()) || deadline <= now { isStopped = true }
+    }
+
+    /// Whether nothing is carried, and no peer may still open a stream in good faith.
+    ///
+    /// That may one which shakes hands, or has not heard our GOAWAY; both end by deadlines of their own.
+    private var isCarryingNothing: Bool {
+        guard relays.count == 0, splices.count == 0 else { return false }
+        for key in connections.keys {
+            if connections.withElement(key, { $0.poolKey == nil }) == true { return false }
+        }
+        return true
     }
 
     /// Ends every connection of the pods that are meant.

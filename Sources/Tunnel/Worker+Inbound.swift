@@ -34,6 +34,8 @@ extension Worker {
                 hbone: hbone, pod: pod, peerAddress: peer, poolKey: nil,
                 deadline: now + configuration.handshakeTimeout, now: now)
             connection.localIP = localIP
+            // From the accept queue of a drain, or handed over by a worker that has not begun it.
+            connection.isDraining = drainDeadline != nil || pods[pod.uid] !== pod
             inserted = connections.insert(connection)
         } catch {
             inserted = nil

@@ -133,11 +133,14 @@ extension Worker {
     }
 
     /// A connection without streams: one that drains closes, a client's stays for a while.
+    ///
+    /// A server's closes only when the peer knows: until then it may have opened a stream (RFC 9113 §6.8).
     func closeIfIdle(_ connection: inout TunnelConnection, _ key: TunnelConnection.Key) {
         guard connection.hbone.phase == .established, connection.hbone.http2.activeStreamCount == 0,
             connection.waiting.isEmpty
         else { return }
-        if connection.isDraining, !connection.hbone.http2.hasPendingOutput {
+        let isOver = connection.isDraining && (connection.poolKey != nil || connection.hbone.http2.isDrained)
+        if isOver, !connection.hbone.http2.hasPendingOutput {
             deferred.append(.closeConnection(key, .closedLocally))
         } else if connection.poolKey != nil {
             connection.deadline = now + configuration.poolIdleTimeout
@@ -167,7 +170,10 @@ extension Worker {
                 if isDue, connection.hbone.http2.activeStreamCount == 0, connection.poolKey != nil {
                     throw .closedLocally
                 }
-                if isDue { connection.deadline = .distantFuture }
+                if isDue {
+                    connection.deadline = .distantFuture
+                    if connection.isDraining { connection.hbone.http2.beginDrain(now: self.now) }
+                }
                 do throws(HTTP2Error) {
                     try connection.hbone.http2.tick(now: self.now)
                 } catch {

@@ -4,6 +4,7 @@
 
 import signal
 import socket
+import threading
 import time
 
 import pytest
@@ -112,6 +113,35 @@ def test_a_draining_server_side_says_goaway(mesh):
     server.node.tunnel.terminate()
     assert peer.goaway.wait(5)
     exchange(stream.socket)
+
+
+def test_peers_in_the_middle_of_a_handshake_at_sigterm_are_served(mesh):
+    """Their TCP connections are established, so they count on an answer; then they hear GOAWAY like everybody."""
+    world, client, server = mesh
+    host, issued = world.host("raw"), world.authority().issue(client.spiffe_id)
+    process = server.node.tunnel.process
+    process.signal(signal.SIGSTOP)
+    served = []
+
+    def call():
+        peer = hbone.dial(host, server, issued)
+        stream = peer.request(f"[{server.ip}]:8080" if ":" in server.ip else f"{server.ip}:8080")
+        exchange(stream.socket)
+        served.append(peer.goaway.wait(5))
+        stream.socket.close()
+        peer.close()
+
+    threads = [threading.Thread(target=call) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: server.netns.run("ss", "-Htn", "state", "established", "sport = :15008")
+               .stdout.count("\n") == 5)
+    process.signal(signal.SIGTERM)
+    process.signal(signal.SIGCONT)
+    for thread in threads:
+        thread.join()
+    assert served == [True] * 5
+    assert process.wait(10) == 0
 
 
 def test_server_removal_kills_its_connections(mesh):
