@@ -33,6 +33,18 @@ package enum UnixSocket {
         return descriptor
     }
 
+    /// Two sockets that are each other's peers and do not block, for two threads of one process.
+    ///
+    /// - Parameter bufferBytes: what may wait in either direction until its sender has to stop.
+    /// - Returns: two descriptors, which the caller adopts.
+    package static func pair(bufferBytes: CInt) throws(SystemError) -> (CInt, CInt) {
+        let type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+        var ends: [CInt] = [-1, -1]
+        guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw .current("socketpair") }
+        for end in ends { Socket.setOption(end, level: SOL_SOCKET, SO_SNDBUF, bufferBytes) }
+        return (ends[0], ends[1])
+    }
+
     private static func remove(_ path: String) {
         // Safety: the C string lives until the call returns.
         _ = unsafe path.withCString { unsafe unlink($0) }

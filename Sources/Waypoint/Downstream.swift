@@ -33,6 +33,8 @@ struct Downstream: ~Copyable {
     var exchangeCount = 0
     let client: Client
     var frontend: Frontend
+    /// Another worker serves it: octets are passed on, and it counts there.
+    var isRelayed = false
     /// `held` is to be read again.
     var isReadPending = false
     /// Requests are refused or connections closed after the answer.

@@ -73,6 +73,10 @@ struct Exchange: ~Copyable {
         static let keepsReplay = Flags(rawValue: 1 << 16)
         /// It counts as a retry in the budget.
         static let countsAsRetry = Flags(rawValue: 1 << 17)
+        /// No request, but octets on their way to the worker that serves them.
+        static let relay = Flags(rawValue: 1 << 22)
+        /// The client's last octets, and its end, are not written yet to where nothing frames them.
+        static let awaitsFlush = Flags(rawValue: 1 << 23)
     }
 
     var phase = Phase.routing
@@ -88,6 +92,8 @@ struct Exchange: ~Copyable {
     var requestLength = HTTP1ContentLength.none
     /// Content that the endpoint's connection does not take yet.
     var toUpstream = BufferQueue()
+    /// As many of them are needed before another look for the server name is worth it.
+    var awaitedOctets = 0
     /// Content that the client's connection does not take yet.
     var toDownstream = BufferQueue()
     /// Octets taken from the client's HTTP/2 stream and not announced while it is paused.
@@ -143,7 +149,11 @@ struct Exchange: ~Copyable {
     }
 
     /// Whether both messages are through.
-    var isComplete: Bool { flags.isSuperset(of: [.requestEnded, .responseSent]) }
+    var isComplete: Bool {
+        guard flags.isSuperset(of: [.requestEnded, .responseSent]), !flags.contains(.awaitsFlush) else { return false }
+        // An endpoint that has said all may still listen.
+        return !flags.contains(.tcp) || flags.contains(.requestSent)
+    }
 
     /// Octets of the endpoint are the client's: what is not HTTP may come together with the news that there is a connection.
     var takesResponse: Bool { phase == .sent || phase == .connecting && flags.contains(.tcp) }

@@ -37,6 +37,9 @@ struct LocalReply {
     static let noCluster = LocalReply(500, .noCluster, "cluster_not_found", grpcStatus: 14)
     static let timeout = LocalReply(504, .upstreamTimeout, "response_timeout", body: "upstream request timeout")
     static let overload = LocalReply(503, .overload, "overload", body: "no memory left")
+    static let overflow = LocalReply(
+        503, .upstreamOverflow, "upstream_reset_before_response_started{overflow}",
+        body: "upstream connect error or disconnect/reset before headers. reset reason: overflow")
     static let connectFailure = LocalReply(
         503, .upstreamConnectFailure, "upstream_reset_before_response_started{connection_failure}",
         body: "upstream connect error or disconnect/reset before headers. reset reason: connection failure")

@@ -54,6 +54,8 @@ struct Pipe: ~Copyable {
     var out = BufferQueue()
     /// Octets of the carrier's stream that were taken and not announced while reading was paused.
     var uncredited = 0
+    /// How it ends, where it leads from one worker to another.
+    var handed: HandedStream?
     /// The frames' machine, where HTTP/2 is spoken.
     var http2: HTTP2Connection?
 
@@ -76,6 +78,9 @@ struct Pipe: ~Copyable {
         case nil: -1
         }
     }
+
+    /// Whether the worker at the other end has broken it off.
+    var isAborted: Bool { handed?.isAborted ?? false }
 
     /// Whether writers should stop until it is drained.
     var isFull: Bool { out.count >= Self.highMark }

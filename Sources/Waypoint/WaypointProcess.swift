@@ -190,7 +190,8 @@ package final class WaypointProcess {
         let configuration = configuration
         let series = HTTPTable(lifetime: configuration.metricLifetime)
         registry.addSource { series.write(to: &$0, now: $1) }
-        for (index, mailbox) in mailboxes.enumerated() {
+        let peers = mailboxes.enumerated().map { Peer($0, $1, registry) }
+        for index in peers.indices {
             let lane = log.makeLane()
             let running = running
             do throws(SystemError) {
@@ -198,7 +199,7 @@ package final class WaypointProcess {
                     defer { running.end() }
                     do throws(SystemError) {
                         let worker = try Worker(
-                            index: index, configuration: configuration, mailbox: mailbox,
+                            index: index, configuration: configuration, peers: peers,
                             observer: Observer(log: lane, series: series), routes: routes, seed: seed &+ UInt64(index))
                         worker.run()
                     } catch {

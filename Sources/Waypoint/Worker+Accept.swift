@@ -74,7 +74,7 @@ extension Worker {
 
     private func acceptPlaintext(_ socket: consuming OwnedDescriptor, _ peer: SocketAddress, _ position: Int) {
         let client = Client(address: peer, identity: nil)
-        guard let frontend = plaintextFrontend(position, client), downstreams.count < configuration.maxConnections
+        guard let frontend = plaintextFrontend(position, client), servedCount < configuration.maxConnections
         else {
             Socket.resetOnClose(socket.rawValue)
             return observer.refused("no such service, or too many connections", peer)
@@ -84,6 +84,7 @@ extension Worker {
             pipe: Pipe(socket: socket, flags: .writable), client: client, frontend: frontend,
             deadline: now + configuration.headerTimeout)
         guard let key = downstreams.insert(downstream) else { return }
+        countServed(1)
         watch(number, token(downstream: key)) { _ in .closeDownstream(key) }
         begin(key)
     }

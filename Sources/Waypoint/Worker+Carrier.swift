@@ -123,22 +123,28 @@ extension Worker {
             observer.refused("not served by this waypoint: \(authority)", carrier.peerAddress)
             return refuse(stream, 503, &carrier, key)
         }
-        guard !isEndStream, downstreams.count < configuration.maxConnections else {
-            return refuse(stream, 503, &carrier, key)
-        }
+        if isEndStream { return refuse(stream, 503, &carrier, key) }
+        if handOver(stream, authority, client, frontend, &carrier, key) { return }
+        guard servedCount < configuration.maxConnections else { return refuse(stream, 503, &carrier, key) }
         var downstream = Downstream(
             pipe: Pipe(carrier: key, stream: stream), client: client, frontend: frontend,
             deadline: now + configuration.headerTimeout)
         downstream.isDraining = drainDeadline != nil
         guard let downstreamKey = downstreams.insert(downstream) else { return refuse(stream, 503, &carrier, key) }
-        carrier.hbone.http2.setContext(downstreamKey.context, for: stream)
-        carrier.hbone.http2.sendResponse(stream, status: 200, isEndStream: false)
-        markDirty(&carrier, key)
+        countServed(1)
+        accept(stream, downstreamKey, &carrier, key)
         begin(downstreamKey)
     }
 
+    /// Answers a CONNECT that is carried.
+    func accept(_ stream: StreamHandle, _ owner: Downstream.Key, _ carrier: inout Carrier, _ key: Carrier.Key) {
+        carrier.hbone.http2.setContext(owner.context, for: stream)
+        carrier.hbone.http2.sendResponse(stream, status: 200, isEndStream: false)
+        markDirty(&carrier, key)
+    }
+
     /// Answers a CONNECT that is not carried: the status ends our side, and nothing more is wanted from the other.
-    private func refuse(_ stream: StreamHandle, _ status: Int, _ carrier: inout Carrier, _ key: Carrier.Key) {
+    func refuse(_ stream: StreamHandle, _ status: Int, _ carrier: inout Carrier, _ key: Carrier.Key) {
         carrier.hbone.http2.sendResponse(stream, status: status, isEndStream: true)
         carrier.hbone.http2.reset(stream, .noError)
         markDirty(&carrier, key)

@@ -16,6 +16,8 @@ extension Worker {
             clientGone(Exchange.Key(context: context))
         }
         downstream.held.removeAll(in: &blocks)
+        if !downstream.isRelayed { countServed(-1) }
+        downstream.pipe.handed?.close(isOrderly: downstream.pipe.flags.contains(.finished))
         close(&downstream.pipe)
     }
 
@@ -34,6 +36,7 @@ extension Worker {
         for context in upstream.pipe.http2?.contexts ?? [] where context != 0 {
             upstreamFailed(Exchange.Key(context: context), ofStreams)
         }
+        upstream.pipe.handed?.close(isOrderly: upstream.pipe.flags.isSuperset(of: [.finished, .readClosed]))
         close(&upstream.pipe)
     }
 

@@ -6,6 +6,7 @@ internal import HBONE
 internal import HTTP1
 internal import HTTP2
 internal import LinuxIO
+internal import Mesh
 
 // What the control thread tells a worker, and how a worker comes to its end.
 extension Worker {
@@ -16,6 +17,7 @@ extension Worker {
         case .identity(let new): identity = new
         case .listen(let new): listen(new)
         case .drain(let deadline): beginDrain(deadline)
+        case .carry(let connection): carry(connection)
         case .stop: isStopped = true
         }
         performSteps()
@@ -36,7 +38,9 @@ extension Worker {
     }
 
     /// The mesh has changed: connections find their services again; what was decided already is carried out as it was.
-    private func adopt(_ new: Routes) {
+    func adopt(_ new: Routes) {
+        // Another worker may have brought it already.
+        guard new.mesh.generation > epoch.mesh.generation else { return }
         epoch = RouteEpoch(new)
         for key in downstreams.keys {
             downstreams.withElement(key) { downstream in
@@ -91,11 +95,13 @@ extension Worker {
 
     /// Ends the worker when nothing is left to carry, or when the time is up.
     func continueDrain(until deadline: MonotonicTime) {
-        if downstreams.count == 0 || deadline <= now { isStopped = true }
+        // From an empty mailbox that is closed nothing can come any more.
+        if downstreams.count == 0 && mailbox.closeIfEmpty() || deadline <= now { isStopped = true }
     }
 
     /// Ends everything, when the worker stops.
     func closeEverything() {
+        for case .carry(let connection) in mailbox.close() { connection.abort() }
         for key in listeners.keys { _ = listeners.remove(key) }
         for key in downstreams.keys { closeDownstream(key) }
         performSteps()

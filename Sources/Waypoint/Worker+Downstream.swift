@@ -35,6 +35,10 @@ extension Worker {
             if isReadable { downstream.pipe.flags.insert(.readable) }
             if readiness.tellsEnd {
                 downstream.pipe.flags.insert(.peerFinished)
+                if downstream.pipe.isAborted {
+                    isReadable = false
+                    self.steps.append(.closeDownstream(key))
+                }
             }
         }
         if isReadable { readDownstream(key) }
@@ -61,7 +65,11 @@ extension Worker {
                     downstream.pipe.flags.remove(.readable)
                 case .endOfStream:
                     downstream.pipe.flags.insert(.readClosed)
-                    self.receiveEnd(&downstream, key)
+                    if downstream.pipe.isAborted {
+                        self.steps.append(.closeDownstream(key))
+                    } else {
+                        self.receiveEnd(&downstream, key)
+                    }
                 case .failed:
                     downstream.pipe.flags.insert(.readClosed)
                     self.steps.append(.closeDownstream(key))

@@ -22,8 +22,9 @@ extension Worker {
         exchange.replay.removeAll(in: &blocks)
         leaveEndpoint(&exchange)
         for mirror in exchange.mirrors { endMirror(mirror) }
+        if exchange.flags.contains(.relay) { return }
         heads.withElement(exchange.heads) { self.observer.finished(exchange, $0, now: self.now) }
-        freeHeads.append(exchange.heads)
+        giveBack(exchange.heads)
     }
 
     /// The endpoint has one exchange less.

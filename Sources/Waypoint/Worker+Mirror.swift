@@ -21,7 +21,7 @@ extension Worker {
         exchanges.withElement(key) { exchange in
             guard let decision = exchange.decision,
                 let cluster = exchange.table.nextMirror(of: decision, from: &position),
-                let headsKey = self.takeHeads()
+                !self.isFull, let headsKey = self.takeHeads()
             else { return }
             // Two heads of one slab cannot be looked at together: the copy goes by a third.
             self.heads.withElement(exchange.heads) { self.mirrorHead.assign($0.request) }
@@ -42,7 +42,7 @@ extension Worker {
         guard let made = made.take() else { return nil }
         let headsKey = made.heads
         if let inserted = exchanges.insert(made) { return inserted }
-        freeHeads.append(headsKey)
+        giveBack(headsKey)
         return nil
     }
 

@@ -99,7 +99,10 @@ extension Worker {
                 if count < pipe.out.first.count { pipe.flags.remove(.writable) }
                 pipe.out.consume(count, in: &blocks)
             case .wouldBlock: pipe.flags.remove(.writable)
-            case .failed: return false
+            case .failed:
+                // The other worker wants no more of it, and may have said much that is still to be read.
+                guard pipe.handed?.isClosed == true else { return false }
+                pipe.out.removeAll(in: &blocks)
             }
         }
         if pipe.out.isEmpty, pipe.flags.contains(.finishing), !pipe.flags.contains(.finished) {
@@ -215,6 +218,9 @@ extension Worker {
     }
 
     private func drained(_ upstream: inout Upstream, _ key: Upstream.Key) {
+        if upstream.mode == .raw, upstream.pipe.flags.contains(.finished), let exchange = upstream.exchange {
+            requestFlushed(exchange)
+        }
         guard upstream.pipe.flags.contains(.congested), upstream.pipe.out.count <= Pipe.lowMark else { return }
         upstream.pipe.flags.remove(.congested)
         guard upstream.mode == .http2 else {

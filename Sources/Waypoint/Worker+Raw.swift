@@ -10,13 +10,16 @@ extension Worker {
     func beginRaw(_ downstream: inout Downstream, _ key: Downstream.Key) {
         downstream.mode = .raw
         downstream.deadline = .distantFuture
-        guard let headsKey = takeHeads() else { return steps.append(.closeDownstream(key)) }
+        guard !isFull, let headsKey = takeHeads() else {
+            observer.refused("too many requests", downstream.client.address)
+            return steps.append(.closeDownstream(key))
+        }
         var exchange = Exchange(
             downstream: key, stream: nil, heads: headsKey, client: downstream.client, frontend: downstream.frontend,
             now: now)
         exchange.flags.insert([.tcp, .raw])
         guard let exchangeKey = exchanges.insert(exchange) else {
-            freeHeads.append(headsKey)
+            giveBack(headsKey)
             return steps.append(.closeDownstream(key))
         }
         downstream.exchange = exchangeKey

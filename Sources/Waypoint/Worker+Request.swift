@@ -32,7 +32,9 @@ extension Worker {
 
     private func keep(_ bytes: Span<UInt8>, _ exchange: inout Exchange, _ key: Exchange.Key) -> Bool {
         if !exchange.toUpstream.append(copying: bytes, in: &blocks) { steps.append(.reply(key, .overload)) }
-        if exchange.flags.contains(.awaitsServerName), exchange.phase == .pausing {
+        if exchange.flags.contains(.awaitsServerName), exchange.phase == .pausing,
+            exchange.toUpstream.count >= exchange.awaitedOctets
+        {
             exchange.phase = .routing
             steps.append(.route(key))
         }
@@ -110,7 +112,9 @@ extension Worker {
                 return true
             }
             if hasTrailers != true { upstream.pipe.http2?.endStream(stream) }
-        case .raw: upstream.pipe.flags.insert(.finishing)
+        case .raw:
+            upstream.pipe.flags.insert(.finishing)
+            exchange.flags.insert(.awaitsFlush)
         case .http1:
             do throws(HTTP1Error) {
                 text.clear()
@@ -128,6 +132,16 @@ extension Worker {
             }
         }
         markDirty(&upstream.pipe, .upstream(key))
+    }
+
+    /// The last octets of a client are written, and its end behind them.
+    func requestFlushed(_ key: Exchange.Key) {
+        let isOver = exchanges.withElement(key) { exchange -> Bool in
+            guard exchange.flags.contains(.awaitsFlush) else { return false }
+            exchange.flags.remove(.awaitsFlush)
+            return self.isOver(&exchange)
+        }
+        if isOver == true { steps.append(.finish(key)) }
     }
 
     /// Goes on with content that waited for the endpoint; to be called while `upstream` is in use.

@@ -125,7 +125,7 @@ extension Worker {
         }
         if exchange.tries > attempts { return .exhausted }
         let budget = exchange.cluster.flatMap { exchange.table[$0].retryBudget } ?? Self.retryBudget
-        let share = exchanges.count * Int(budget.percent) / 100
+        let share = exchangeCount * Int(budget.percent) / 100
         return activeRetries < max(Int(budget.minimumConcurrency), share) ? .allowed : .overBudget
     }
 

@@ -33,6 +33,7 @@ extension Worker {
     }
 
     private func beginHTTP1(_ downstream: inout Downstream, _ key: Downstream.Key) {
+        let isTooMany = isFull
         guard let headsKey = takeHeads() else { return refuse(&downstream, key, status: 503) }
         var exchange = Exchange(
             downstream: key, stream: nil, heads: headsKey, client: downstream.client, frontend: downstream.frontend,
@@ -47,13 +48,16 @@ extension Worker {
         case .some(.none), nil: exchange.requestLength = .none
         }
         guard let exchangeKey = exchanges.insert(exchange) else {
-            freeHeads.append(headsKey)
+            giveBack(headsKey)
             return refuse(&downstream, key, status: 503)
         }
         downstream.exchange = exchangeKey
         downstream.exchangeCount = 1
         downstream.deadline = .distantFuture
-        steps.append(.route(exchangeKey))
+        guard isTooMany else { return steps.append(.route(exchangeKey)) }
+        // The rest of the request is not waited for.
+        downstream.http1?.closeAfterResponse()
+        steps.append(.reply(exchangeKey, .overflow))
     }
 
     private static func fill(_ head: inout RequestHead, _ connection: borrowing HTTP1ServerConnection?) {
@@ -100,12 +104,23 @@ extension Worker {
         finish(&downstream, key)
     }
 
-    /// Heads for an exchange; nil when there are as many exchanges as there may be.
+    /// Requests and connections under way; each has heads, which can be counted while an exchange is in use.
+    var exchangeCount: Int { heads.count - freeHeads.count }
+
+    /// Whether there are as many exchanges as there may be: what still comes is told so, and gone with the event at hand.
+    var isFull: Bool { exchangeCount >= configuration.maxExchanges }
+
+    /// Heads for an exchange; nil when there is no room for more at all.
     func takeHeads() -> Heads.Key? {
         if let key = freeHeads.popLast() {
             heads.withElement(key) { $0.reset() }
             return key
         }
         return heads.insert(Heads())
+    }
+
+    /// Keeps heads for the next exchange, but not more than there are exchanges.
+    func giveBack(_ key: Heads.Key) {
+        if heads.count > configuration.maxExchanges { _ = heads.remove(key) } else { freeHeads.append(key) }
     }
 }

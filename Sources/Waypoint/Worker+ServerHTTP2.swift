@@ -72,6 +72,7 @@ extension Worker {
     private func beginHTTP2(
         _ stream: StreamHandle, isEndStream: Bool, _ downstream: inout Downstream, _ key: Downstream.Key
     ) {
+        let isTooMany = isFull
         guard let headsKey = takeHeads() else {
             downstream.pipe.http2?.reset(stream, .refusedStream)
             return
@@ -88,14 +89,14 @@ extension Worker {
         }
         if isEndStream { exchange.flags.insert(.requestEnded) }
         guard let exchangeKey = exchanges.insert(exchange) else {
-            freeHeads.append(headsKey)
+            giveBack(headsKey)
             downstream.pipe.http2?.reset(stream, .refusedStream)
             return
         }
         downstream.pipe.http2?.setContext(exchangeKey.context, for: stream)
         downstream.exchangeCount += 1
         downstream.deadline = .distantFuture
-        steps.append(.route(exchangeKey))
+        steps.append(isTooMany ? .reply(exchangeKey, .overflow) : .route(exchangeKey))
     }
 
     private static func fill(_ head: inout RequestHead, _ pipe: borrowing Pipe) {

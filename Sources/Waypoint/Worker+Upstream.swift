@@ -27,6 +27,12 @@ extension Worker {
             if isReadable { upstream.pipe.flags.insert(.readable) }
             if readiness.tellsEnd {
                 upstream.pipe.flags.insert(.peerFinished)
+                if upstream.pipe.isAborted {
+                    isReadable = false
+                    self.steps.append(.closeUpstream(key, .termination))
+                } else if upstream.pipe.flags.contains(.readClosed) {
+                    self.hangUpIfClosed(upstream)
+                }
             }
         }
         if isReadable { readUpstream(key) }
@@ -58,10 +64,15 @@ extension Worker {
                 case .wouldBlock: upstream.pipe.flags.remove(.readable)
                 case .endOfStream:
                     upstream.pipe.flags.insert(.readClosed)
-                    self.receiveEnd(&upstream, key)
+                    self.takeEnd(&upstream, key)
                 case .failed:
                     upstream.pipe.flags.insert(.readClosed)
-                    self.steps.append(.closeUpstream(key, .termination))
+                    // Between workers it only means that the other one has not read everything.
+                    if upstream.pipe.handed != nil {
+                        self.takeEnd(&upstream, key)
+                    } else {
+                        self.steps.append(.closeUpstream(key, .termination))
+                    }
                 }
                 return false
             }
@@ -69,6 +80,18 @@ extension Worker {
             guard goesOn == true else { return }
         }
         upstreams.withElement(key) { self.markDirty(&$0.pipe, .upstream(key)) }
+    }
+
+    /// The socket has nothing more.
+    private func takeEnd(_ upstream: inout Upstream, _ key: Upstream.Key) {
+        if upstream.pipe.isAborted { return steps.append(.closeUpstream(key, .termination)) }
+        receiveEnd(&upstream, key)
+        hangUpIfClosed(upstream)
+    }
+
+    private func hangUpIfClosed(_ upstream: borrowing Upstream) {
+        guard upstream.pipe.handed?.isClosed == true, let exchange = upstream.exchange else { return }
+        hangUp(exchange)
     }
 
     /// Octets have come from an endpoint: a range of a buffer.

@@ -10,10 +10,11 @@ internal import LinuxIO
 
 /// One thread of the data path: its listeners, connections, exchanges, buffers and timers, and the loop that serves them.
 ///
-/// A connection lives and dies on the worker that accepted it; workers share nothing but the immutable snapshot and
-/// counters. Work that needs a collection which is in use is put off to `steps` and done when the event at hand is over.
-/// While an event is handled, collections are entered in one of two orders only: carrier, downstream, exchange, upstream
-/// (what clients send) or carrier, upstream, exchange, downstream (what endpoints send). Neither ever comes back.
+/// A connection lives and dies on the worker that accepted it (streams of a tunnel may be served by others); workers share
+/// nothing but the immutable snapshot and counters. Work that needs a collection which is in use is put off to `steps` and
+/// done when the event at hand is over. While an event is handled, collections are entered in one of two orders only:
+/// carrier, downstream, exchange, upstream (what clients send) or carrier, upstream, exchange, downstream (what endpoints
+/// send). Neither ever comes back.
 ///
 /// One turn: wait for events, take each, fire timers, then pump: pipes into sockets and carriers, carriers into sockets.
 final class Worker {
@@ -31,6 +32,8 @@ final class Worker {
     let index: Int
     let configuration: WaypointConfiguration
     let mailbox: Mailbox<WorkerMessage>
+    /// All workers, this one included.
+    let peers: [Peer]
     let observer: Observer
 
     var poller: Poller
@@ -83,12 +86,13 @@ final class Worker {
     var isStopped = false
 
     init(
-        index: Int, configuration: WaypointConfiguration, mailbox: Mailbox<WorkerMessage>, observer: Observer,
-        routes: Routes, seed: UInt64
+        index: Int, configuration: WaypointConfiguration, peers: [Peer], observer: Observer, routes: Routes,
+        seed: UInt64
     ) throws(SystemError) {
         self.index = index
         self.configuration = configuration
-        self.mailbox = mailbox
+        self.peers = peers
+        mailbox = peers[index].mailbox
         self.observer = observer
         epoch = RouteEpoch(routes)
         poller = try Poller()
@@ -104,8 +108,8 @@ final class Worker {
         carriers = Slab(limit: 1 << 20)
         downstreams = Slab(limit: 1 << 20)
         upstreams = Slab(limit: 1 << 20)
-        exchanges = Slab(limit: configuration.maxExchanges)
-        heads = Slab(limit: configuration.maxExchanges)
+        exchanges = Slab(limit: 1 << 21)
+        heads = Slab(limit: 1 << 20)
         targets = Slab(limit: 1 << 20)
         try poller.addReadable(mailbox.descriptor, token: EventToken(kind: TokenKind.mailbox, index: 0, generation: 0))
     }

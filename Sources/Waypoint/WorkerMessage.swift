@@ -4,7 +4,7 @@
 internal import Bytes
 internal import LinuxIO
 
-/// What the control thread tells a worker.
+/// What the control thread, or another worker, tells a worker.
 enum WorkerMessage: Sendable {
     /// The mesh or its routes have changed.
     case routes(Routes)
@@ -14,6 +14,8 @@ enum WorkerMessage: Sendable {
     case listen([(purpose: Listener.Purpose, descriptor: CInt)])
     /// Take what is in the accept queues, then no more; say GOAWAY; end when nothing is left or at the deadline.
     case drain(deadline: MonotonicTime)
+    /// Serve a stream of a connection that another worker has.
+    case carry(HandedConnection)
     /// End now.
     case stop
 }
