@@ -116,6 +116,21 @@ package struct BufferQueue: ~Copyable {
         return true
     }
 
+    /// A copy of the first bytes, at most `limit`; allocates, so not for the byte path.
+    package func prefix(_ limit: Int) -> [UInt8] {
+        var result: [UInt8] = []
+        result.reserveCapacity(min(limit, count))
+        var next = unsafe head
+        while let block = unsafe next, result.count < limit {
+            // Safety: as for `first`.
+            let start = unsafe Self.payload(of: block) + Int(block.pointee.readIndex)
+            let length = unsafe min(Int(block.pointee.writeIndex - block.pointee.readIndex), limit - result.count)
+            unsafe result.append(contentsOf: UnsafeBufferPointer(start: start, count: length))
+            unsafe next = block.pointee.next
+        }
+        return result
+    }
+
     /// Drops everything.
     package mutating func removeAll(in pool: inout BufferPool) {
         consume(count, in: &pool)

@@ -8,8 +8,10 @@ internal import Mesh
 struct StreamMatchRecord: Sendable {
     /// In `RouteTable.serverNames`; empty: no condition.
     let serverNames: IndexRange
-    /// In `RouteTable.destinations`; empty: no condition.
+    /// In `RouteTable.addressBlocks`; empty: no condition.
     let destinations: IndexRange
+    /// In `RouteTable.addressBlocks`; empty: no condition.
+    let sources: IndexRange
     /// 0: no condition.
     let namespace: UInt32
     /// Whether `namespace` is a condition.
@@ -22,12 +24,15 @@ struct StreamMatchRecord: Sendable {
 package struct StreamFacts: Sendable {
     /// Who made it.
     package var client: RouteClient
+    /// The address it comes from.
+    package var source: IPAddress
     /// The address it was made to.
     package var destination: IPAddress
 
-    /// Puts the two together.
-    package init(client: RouteClient, destination: IPAddress) {
+    /// Puts them together.
+    package init(client: RouteClient, source: IPAddress, destination: IPAddress) {
         self.client = client
+        self.source = source
         self.destination = destination
     }
 }
@@ -94,16 +99,17 @@ extension RouteTable {
             let bits = labelSets[Int(labels)]
             guard word < bits.count, bits[word] >> UInt64(workload.position & 63) & 1 == 1 else { return false }
         }
-        if !match.destinations.isEmpty,
-            !match.destinations.positions.contains(where: { destinations[$0].contains(facts.destination) })
-        {
-            return false
-        }
+        guard isIn(match.destinations, facts.destination), isIn(match.sources, facts.source) else { return false }
         if match.serverNames.isEmpty { return true }
         for position in match.serverNames.positions where names(octets(serverNames[position]), serverName) {
             return true
         }
         return false
+    }
+
+    /// Whether an address is in one of the blocks, if there are any.
+    private func isIn(_ blocks: IndexRange, _ address: IPAddress) -> Bool {
+        blocks.isEmpty || blocks.positions.contains { addressBlocks[$0].contains(address) }
     }
 
     /// Whether a name is one of a pattern: the same, or `*.` and a suffix of whole labels.

@@ -45,7 +45,7 @@ package struct RouteTable: ~Copyable, Sendable {
     let streamMatches: ContiguousArray<StreamMatchRecord>
     let streamOrigins: ContiguousArray<RouteOrigin>
     let serverNames: ContiguousArray<TextRange>
-    let destinations: ContiguousArray<CIDR>
+    let addressBlocks: ContiguousArray<CIDR>
     let clusters: ContiguousArray<ClusterRecord>
     let endpoints: ContiguousArray<RouteEndpoint>
     let tiers: ContiguousArray<TierRecord>
@@ -107,7 +107,7 @@ package struct RouteTable: ~Copyable, Sendable {
         streamMatches = builder.streamMatches
         streamOrigins = builder.streamOrigins
         serverNames = builder.serverNames
-        destinations = builder.destinations
+        addressBlocks = builder.addressBlocks
         clusters = builder.clusters
         endpoints = builder.endpoints
         tiers = builder.tiers

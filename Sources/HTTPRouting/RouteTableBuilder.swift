@@ -42,7 +42,7 @@ struct RouteTableBuilder {
     var streamMatches: ContiguousArray<StreamMatchRecord> = []
     var streamOrigins: ContiguousArray<RouteOrigin> = []
     var serverNames: ContiguousArray<TextRange> = []
-    var destinations: ContiguousArray<CIDR> = []
+    var addressBlocks: ContiguousArray<CIDR> = []
     var clusters: ContiguousArray<ClusterRecord> = []
     var endpoints: ContiguousArray<RouteEndpoint> = []
     var tiers: ContiguousArray<TierRecord> = []
@@ -177,10 +177,9 @@ struct RouteTableBuilder {
             let matches = rule.matches.map { match in
                 let names = IndexRange(start: serverNames.count, count: match.serverNames.count)
                 serverNames += match.serverNames.map { text.intern($0) }
-                let blocks = IndexRange(start: destinations.count, count: match.destinations.count)
-                destinations += match.destinations
+                let destinations = addBlocks(match.destinations)
                 return StreamMatchRecord(
-                    serverNames: names, destinations: blocks,
+                    serverNames: names, destinations: destinations, sources: addBlocks(match.sources),
                     namespace: match.sourceNamespace.map { namespace($0) } ?? 0,
                     hasNamespace: match.sourceNamespace != nil,
                     labels: match.sourceLabels.isEmpty ? nil : labelSet(match.sourceLabels))
@@ -195,5 +194,10 @@ struct RouteTableBuilder {
         }
         defer { streamRules += records }
         return IndexRange(start: streamRules.count, count: records.count)
+    }
+
+    private mutating func addBlocks(_ blocks: [CIDR]) -> IndexRange {
+        defer { addressBlocks += blocks }
+        return IndexRange(start: addressBlocks.count, count: blocks.count)
     }
 }

@@ -5,53 +5,78 @@ internal import Bytes
 
 /// Whom a TLS connection is meant for: the `server_name` of its ClientHello (RFC 8446 §4.1.2, RFC 6066 §3).
 ///
-/// Only looked at, never changed; the ClientHello has to come in one record, as every TLS library sends it.
+/// Only looked at, never changed. The ClientHello may come in any number of records (RFC 8446 §5.1).
 enum ServerName: Equatable {
-    /// What has come so far is the beginning of a ClientHello.
-    case needsMore
+    /// What has come so far is the beginning of a ClientHello, and at least so many octets are missing.
+    case needsMore(Int)
     /// No ClientHello, or one without a name.
     case absent
-    /// Where the name stands in the octets.
-    case name(Range<Int>)
+    /// The name, as it was written.
+    case name([UInt8])
+
+    /// Octets that are looked at, headers of records included; usual ClientHellos have 200 to 2,000.
+    static let limit = 16_384
 
     /// Looks at the first octets of a connection.
     init(_ bytes: Span<UInt8>) {
-        var reader = Reader(count: bytes.count)
-        switch reader.find(in: bytes) {
-        case .some(let found): self = found
-        case nil: self = .needsMore
+        let bytes = bytes.extracting(first: min(bytes.count, Self.limit))
+        var message = Message()
+        switch message.collect(bytes) {
+        case .some(let answer):
+            self = answer
+            if case .needsMore(let count) = answer, bytes.count + count > Self.limit { self = .absent }
+        case nil:
+            let octets = message.octets
+            var reader = Reader(end: message.length)
+            if let name = reader.name(in: octets.span) { self = .name(name) } else { self = .absent }
         }
     }
 
-    /// A position that never leaves the structure it is in; nil from any read: more octets are needed.
-    private struct Reader {
-        private var position = 0
-        /// Where the octets end that have come.
-        private let available: Int
+    /// The handshake message that the first records hold, put together.
+    private struct Message {
+        var octets: [UInt8] = []
+        /// Octets of the message with its header, as far as that has come.
+        var length = 4
 
-        init(count: Int) { available = count }
-
-        mutating func find(in bytes: Span<UInt8>) -> ServerName? {
-            // ContentType handshake, version 3.x; what cannot become one is known after the first octet.
-            guard let type = byte(bytes) else { return nil }
-            guard type == 22 else { return ServerName.absent }
-            guard let major = byte(bytes) else { return nil }
-            guard major == 3 else { return ServerName.absent }
-            guard byte(bytes) != nil, let recordLength = number(bytes, 2) else { return nil }
-            let recordEnd = position + recordLength
-            guard let message = byte(bytes) else { return nil }
-            guard message == 1 else { return ServerName.absent }
-            guard let helloLength = number(bytes, 3) else { return nil }
-            let end = position + helloLength
-            guard end <= recordEnd else { return ServerName.absent }
-            guard end <= available else { return nil }
-            return extensions(in: bytes, end) ?? ServerName.absent
+        /// Takes records until the message is complete: nil then, else the answer.
+        mutating func collect(_ bytes: Span<UInt8>) -> ServerName? {
+            var position = 0
+            while octets.count < length {
+                // ContentType handshake, version 3.x; what cannot become one is known after the first octet.
+                if position < bytes.count, bytes[position] != 22 { return .absent }
+                if position + 1 < bytes.count, bytes[position + 1] != 3 { return .absent }
+                guard position + 5 <= bytes.count else {
+                    return .needsMore(position + 5 - bytes.count + length - octets.count)
+                }
+                let size = Int(bytes[position + 3]) << 8 | Int(bytes[position + 4])
+                // A handshake has no empty records, and no record more than 2^14 octets (RFC 8446 §5.1).
+                guard size > 0, size <= 16_384 else { return .absent }
+                position += 5
+                let taken = min(size, bytes.count - position)
+                octets.append(copying: bytes.extracting(position..<position + taken))
+                position += taken
+                if let first = octets.first, first != 1 { return .absent }
+                if octets.count >= 4 {
+                    length = 4 + (Int(octets[1]) << 16 | Int(octets[2]) << 8 | Int(octets[3]))
+                    if length > ServerName.limit { return .absent }
+                }
+                if taken < size, octets.count < length { return .needsMore(length - octets.count) }
+            }
+            return nil
         }
+    }
 
-        /// Everything is there: nil means that it is malformed, or that there is no name.
-        private mutating func extensions(in bytes: Span<UInt8>, _ end: Int) -> ServerName? {
+    /// A position in the message that never leaves the structure it is in; nil from any read: malformed, or no name.
+    private struct Reader {
+        private var position = 4
+        private let end: Int
+
+        init(end: Int) { self.end = end }
+
+        /// The name of a complete ClientHello.
+        mutating func name(in bytes: Span<UInt8>) -> [UInt8]? {
             position += 2 + 32  // legacy_version, random
-            guard skip(bytes, 1, end), skip(bytes, 2, end), skip(bytes, 1, end), let length = number(bytes, 2),
+            guard skip(bytes, 1), skip(bytes, 2), skip(bytes, 1), let length = number(bytes, 2),
                 position + length <= end
             else { return nil }
             let last = position + length
@@ -59,35 +84,29 @@ enum ServerName: Equatable {
                 guard let type = number(bytes, 2), let size = number(bytes, 2), position + size <= last else {
                     return nil
                 }
-                if type == 0 { return name(in: bytes, position + size) }
+                if type == 0 { return hostName(in: bytes, position + size) }
                 position += size
             }
             return nil
         }
 
         /// The first host_name of a ServerNameList.
-        private mutating func name(in bytes: Span<UInt8>, _ end: Int) -> ServerName? {
-            guard number(bytes, 2) != nil, position < end, byte(bytes) == 0, let length = number(bytes, 2), length > 0,
-                position + length <= end
+        private mutating func hostName(in bytes: Span<UInt8>, _ last: Int) -> [UInt8]? {
+            guard number(bytes, 2) != nil, number(bytes, 1) == 0, let length = number(bytes, 2), length > 0,
+                position + length <= last
             else { return nil }
-            return .name(position..<position + length)
+            return [UInt8](copying: bytes.extracting(position..<position + length))
         }
 
         /// Passes over a vector whose length stands in `width` octets in front of it.
-        private mutating func skip(_ bytes: Span<UInt8>, _ width: Int, _ end: Int) -> Bool {
-            guard position < end, let length = number(bytes, width) else { return false }
+        private mutating func skip(_ bytes: Span<UInt8>, _ width: Int) -> Bool {
+            guard let length = number(bytes, width) else { return false }
             position += length
             return position <= end
         }
 
-        private mutating func byte(_ bytes: Span<UInt8>) -> UInt8? {
-            guard position < available else { return nil }
-            defer { position += 1 }
-            return bytes[position]
-        }
-
         private mutating func number(_ bytes: Span<UInt8>, _ width: Int) -> Int? {
-            guard position + width <= available else { return nil }
+            guard position + width <= end else { return nil }
             var value = 0
             for _ in 0..<width {
                 value = value << 8 | Int(bytes[position])

@@ -35,7 +35,8 @@ extension Worker {
             guard let name = self.serverName(&exchange, key) else { return nil }
             serverName = name
         }
-        let facts = StreamFacts(client: client, destination: exchange.frontend.address.ip)
+        let facts = StreamFacts(
+            client: client, source: exchange.client.address.ip, destination: exchange.frontend.address.ip)
         switch exchange.table.decideStream(serverName: serverName.span, in: scope, facts, random: &random) {
         case .forward(let cluster, _):
             exchange.cluster = cluster
@@ -49,24 +50,21 @@ extension Worker {
     private func serverName(_ exchange: inout Exchange, _ key: Exchange.Key) -> [UInt8]? {
         exchange.flags.remove(.awaitsServerName)
         exchange.tryDeadline = .distantFuture
-        let name: [UInt8]
-        switch ServerName(exchange.toUpstream.first) {
-        case .name(let range): name = [UInt8](copying: exchange.toUpstream.first.extracting(range))
+        let first = exchange.toUpstream.prefix(ServerName.limit)
+        switch ServerName(first.span) {
+        case .name(let name): return name.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }
         case .absent: return []
-        case .needsMore:
+        case .needsMore(let count):
             let limit = exchange.started + configuration.detectionTimeout
-            // What does not lie in the first block is no usual ClientHello.
-            guard now < limit, !exchange.flags.contains(.requestEnded),
-                exchange.toUpstream.first.count == exchange.toUpstream.count
-            else { return [] }
+            guard now < limit, !exchange.flags.contains(.requestEnded) else { return [] }
             exchange.flags.insert(.awaitsServerName)
+            exchange.awaitedOctets = first.count + count
             exchange.flags.remove(.decided)
             exchange.phase = .pausing
             exchange.tryDeadline = limit
             rearm(&exchange, key)
             return nil
         }
-        return name.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }
     }
 
     private func carryOut(

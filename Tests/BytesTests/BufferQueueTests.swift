@@ -36,6 +36,21 @@ struct BufferQueueTests {
         #expect(pool.inUse == 0)
     }
 
+    @Test("A prefix goes over blocks, from the first byte that is still there, and changes nothing")
+    func prefix() {
+        var pool = BufferPool(blockCapacity: 8, limit: 10, keep: 0)
+        var queue = BufferQueue()
+        let fits = queue.append(copying: [UInt8](0..<30).span, in: &pool)
+        #expect(fits)
+        queue.consume(3, in: &pool)
+        for limit in [0, 1, 5, 6, 20, 27, 28, 1_000] {
+            let found = queue.prefix(limit)
+            #expect(found == [UInt8](3..<UInt8(min(30, 3 + limit))))
+        }
+        #expect(queue.count == 27)
+        queue.removeAll(in: &pool)
+    }
+
     @Test("An exhausted pool refuses; giving back makes room")
     func exhausted() {
         var pool = BufferPool(blockCapacity: 8, limit: 2, keep: 0)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What routes and endpoints do in a running waypoint, where unit tests cannot show it."""
 
+import socket
 import ssl
 import time
 
@@ -187,6 +188,12 @@ def client_hello(name):
     return outgoing.read()
 
 
+def in_records(hello, size):
+    """The same message in records of `size` octets."""
+    parts = [hello[start:start + size] for start in range(5, len(hello), size)]
+    return b"".join(hello[:3] + len(part).to_bytes(2, "big") + part for part in parts)
+
+
 def test_tls_routes_go_by_the_server_name(world):
     client, one = client_and_server(world, start=False)
     pods = {"one": one, "two": world.pod("two", one.node, labels={"app": "server"})}
@@ -215,6 +222,13 @@ def test_tls_routes_go_by_the_server_name(world):
             hello = client_hello(f"{name.upper()}.example")
             connection.sendall(hello[:10])
             connection.sendall(hello[10:])
+            assert receive_line(connection) == f"{name} got 22"
+        # Several records, and no segment with a whole one.
+        with client.connect(front, 443) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            records = in_records(hello, 100)
+            for start in range(0, len(records), 60):
+                connection.sendall(records[start:start + 60])
             assert receive_line(connection) == f"{name} got 22"
     for first in (client_hello("three.example"), b"not TLS at all"):
         with client.connect(front, 443) as connection:

@@ -199,11 +199,13 @@ final class RouteTrial {
     /// Where a connection goes that is not HTTP: a service, `closed` (no route) or `invalid`.
     func connect(
         _ service: String, port: UInt16, serverName: String = "", to address: String = "10.1.0.4",
-        by client: String? = nil, seed: UInt64 = 1
+        from source: String = "10.9.0.1", by client: String? = nil, seed: UInt64 = 1
     ) -> String {
-        guard let scope = scope(service, port), let address = IPAddress(address) else { return "no scope" }
+        guard let scope = scope(service, port), let address = IPAddress(address), let source = IPAddress(source) else {
+            return "no scope"
+        }
         var random = RandomSource(seed: seed)
-        let facts = StreamFacts(client: self.client(client), destination: address)
+        let facts = StreamFacts(client: self.client(client), source: source, destination: address)
         switch table.decideStream(serverName: serverName.utf8.span, in: scope, facts, random: &random) {
         case .forward(let cluster, _): return name(cluster)
         case .noRoute: return "closed"

@@ -30,6 +30,33 @@ struct VirtualServiceRetryRowTests {
         }
     }
 
+    @Test("tcp, tls: sourceSubnet is the client's address or a block around it; what is neither refuses the object")
+    func sourceSubnet() {
+        func trial(_ match: String, kind: String = "tcp") -> RouteTrial {
+            RouteTrial(
+                """
+                {apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: v},
+                 spec: {hosts: [t], \(kind): [{match: [\(match)], route: [{destination: {host: b, port: {number: 80}}}]}]}}
+                """)
+        }
+        let cases: [(String, String, String)] = [
+            ("{sourceSubnet: 10.9.0.0/24}", "10.9.0.77", "b"), ("{sourceSubnet: 10.9.0.0/24}", "10.9.1.1", "closed"),
+            ("{sourceSubnet: 10.9.0.77}", "10.9.0.77", "b"), ("{sourceSubnet: 10.9.0.77}", "10.9.0.78", "closed"),
+            ("{sourceSubnet: 'fd00:9::/32'}", "fd00:9::1", "b"),
+            ("{sourceSubnet: 'fd00:9::/32'}", "10.9.0.1", "closed"),
+            ("{sourceSubnet: 10.9.0.0/24, destinationSubnets: [10.2.0.0/24]}", "10.9.0.77", "closed"),
+            ("{sourceSubnet: 10.9.0.0/24}, {port: 5432}", "10.8.0.1", "b"),
+        ]
+        for (match, source, expected) in cases {
+            #expect(trial(match).findings == [], "\(match)")
+            #expect(trial(match).connect("t", port: 5432, from: source) == expected, "\(match) \(source)")
+        }
+        let tls = trial("{sniHosts: [x.example], sourceSubnet: 10.9.0.0/24}", kind: "tls")
+        #expect(tls.connect("t", port: 443, serverName: "x.example", from: "10.9.0.1") == "b")
+        #expect(tls.connect("t", port: 443, serverName: "x.example", from: "10.8.0.1") == "closed")
+        #expect(trial("{sourceSubnet: here}").finds("error", "spec.tcp[0].match[0].sourceSubnet", "CIDR"))
+    }
+
     @Test("tls: sniHosts are needed, and go before tcp")
     func tls() {
         let both = RouteTrial(

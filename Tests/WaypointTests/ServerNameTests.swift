@@ -30,7 +30,7 @@ struct ServerNameTests {
 
     private func found(_ octets: [UInt8]) -> String? {
         switch ServerName(octets.span) {
-        case .name(let range): String(decoding: octets[range], as: UTF8.self)
+        case .name(let name): String(decoding: name, as: UTF8.self)
         case .absent: ""
         case .needsMore: nil
         }
@@ -51,10 +51,65 @@ struct ServerNameTests {
         #expect(found(hello + [23, 3, 3, 0, 1, 0]) == "a.example")
     }
 
+    /// The same handshake message in records of `size` octets.
+    private static func split(_ hello: [UInt8], _ size: Int) -> [UInt8] {
+        let message = Array(hello[5...])
+        return stride(from: 0, to: message.count, by: size).flatMap { start in
+            let part = message[start..<min(start + size, message.count)]
+            return [22, 3, 1] + big(UInt16(part.count)) + part
+        }
+    }
+
+    @Test(
+        "RFC 8446 §5.1: a ClientHello in several records has its name, and every beginning of it asks for more",
+        arguments: [1, 2, 3, 4, 5, 37, 60])
+    func records(_ size: Int) {
+        let octets = Self.split(Self.hello([(10, [0, 2, 0, 29]), Self.name("a.example")]), size)
+        for count in 0..<octets.count { #expect(found(Array(octets[..<count])) == nil, "\(count)") }
+        #expect(found(octets) == "a.example")
+        #expect(found(octets + [20, 3, 3, 0, 1, 1]) == "a.example")
+    }
+
+    @Test("What it asks for never is more than what is missing, so that nobody waits for octets that do not come")
+    func missing() {
+        for size in [1, 7, 1_000] {
+            let octets = Self.split(Self.hello([Self.name("a.example")]), size)
+            for count in 0..<octets.count {
+                let beginning = Array(octets[..<count])
+                guard case .needsMore(let more) = ServerName(beginning.span) else {
+                    Issue.record("\(size) \(count)")
+                    continue
+                }
+                #expect(more > 0 && count + more <= octets.count, "\(size) \(count)")
+            }
+        }
+    }
+
+    @Test("What comes between the records of a ClientHello ends it: another type, another version, an empty record")
+    func interrupted() {
+        let octets = Self.split(Self.hello([Self.name("a.example")]), 30)
+        for between in [[23, 3, 3, 0, 1, 0], [21, 3, 3, 0, 2, 1, 0], [22, 2, 1, 0, 1, 0], [22, 3, 1, 0, 0]] as [[UInt8]]
+        {
+            #expect(found(Array(octets[..<35]) + between + octets[35...]) == "", "\(between)")
+        }
+    }
+
+    @Test("No more than 16 KiB are looked at: a longer ClientHello has no name, however it comes")
+    func limit() {
+        let fits = Self.hello([(21, Array(repeating: 0, count: 16_200)), Self.name("a.example")])
+        #expect(fits.count < ServerName.limit && found(fits) == "a.example")
+        let tooLong = Self.hello([(21, Array(repeating: 0, count: 16_300)), Self.name("a.example")])
+        #expect(tooLong.count > ServerName.limit && found(tooLong) == "")
+        // Known as soon as its length is, or as soon as its records' headers would not fit.
+        #expect(found(Array(tooLong[..<9])) == "")
+        #expect(found(Self.split(fits, 100)) == "" && found(Array(Self.split(fits, 1)[..<ServerName.limit])) == "")
+        #expect(found([22, 3, 1, 0, 4, 1, 255, 255, 255]) == "" && found([22, 3, 1, 0x40, 1]) == "")
+    }
+
     @Test(
         "What is no ClientHello has no name, and is known at once",
         arguments: [
-            Array("GET / HTTP/1.1".utf8), [22, 2], [23], [22, 3, 1, 0, 4, 2], [22, 3, 1, 0, 8, 1, 0, 1, 0],
+            Array("GET / HTTP/1.1".utf8), [22, 2], [23], [22, 3, 1, 0, 4, 2], [22, 3, 1, 0, 0],
         ] as [[UInt8]])
     func others(_ octets: [UInt8]) {
         #expect(found(octets) == "")
@@ -63,14 +118,16 @@ struct ServerNameTests {
     @Test("Lengths that lie lead to no name, and never beyond the octets: each octet is changed to each of four values")
     func hostile() {
         let hello = Self.hello([(10, [0, 2, 0, 29]), Self.name("a.example")])
-        var answers = 0
-        for index in hello.indices {
-            for value in [0, 1, 127, 255] as [UInt8] {
-                var octets = hello
-                octets[index] = value
-                if found(octets)?.count ?? 0 <= 255 { answers += 1 }
+        for whole in [hello, Self.split(hello, 3), Self.split(hello, 50)] {
+            var answers = 0
+            for index in whole.indices {
+                for value in [0, 1, 127, 255] as [UInt8] {
+                    var octets = whole
+                    octets[index] = value
+                    if found(octets)?.count ?? 0 <= 255 { answers += 1 }
+                }
             }
+            #expect(answers == whole.count * 4)
         }
-        #expect(answers == hello.count * 4)
     }
 }

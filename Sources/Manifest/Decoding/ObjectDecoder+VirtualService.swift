@@ -210,24 +210,24 @@ extension ObjectDecoder {
             case "sniHosts": result.match.serverNames = decoder.strings(value).map(\.asciiLowercased)
             case "destinationSubnets":
                 decoder.list(value) { decoder, element in
-                    guard let text = decoder.string(element) else { return }
-                    let block = CIDR(text) ?? IPAddress(text).map { CIDR(only: $0) }
-                    guard let block else {
-                        decoder.report(.error, at: element, "must be an IP address or a CIDR block")
-                        return
-                    }
-                    result.match.destinations.append(block)
+                    if let block = decoder.block(element) { result.match.destinations.append(block) }
                 }
+            case "sourceSubnet": if let block = decoder.block(value) { result.match.sources.append(block) }
             case "port": result.port = decoder.port(value)
             case "sourceLabels": result.match.sourceLabels = decoder.stringMap(value)
             case "sourceNamespace": result.match.sourceNamespace = decoder.string(value)
             case "gateways": result.gateways = decoder.strings(value)
-            case "sourceSubnet", "sourceSubnets":
-                decoder.report(.error, at: value, "is not supported")
             default: return false
             }
             return true
         }
         return result
+    }
+
+    private mutating func block(_ node: YAMLNode) -> CIDR? {
+        guard let text = string(node) else { return nil }
+        let block = CIDR(text) ?? IPAddress(text).map { CIDR(only: $0) }
+        if block == nil { report(.error, at: node, "must be an IP address or a CIDR block") }
+        return block
     }
 }

@@ -13,6 +13,8 @@ package struct StreamRule: Equatable, Sendable {
         package var serverNames: [String] = []
         /// Blocks, one of which the destination must be in; empty: any.
         package var destinations: [CIDR] = []
+        /// Blocks, one of which the client's address must be in; empty: any.
+        package var sources: [CIDR] = []
         /// The namespace of the client.
         package var sourceNamespace: String?
         /// Labels that the client's workload must have.
