@@ -17,7 +17,7 @@ DIRECTION := --explicit-target-dependency-import-check error
 # Compile and link, inspect (style.md rule 15), and what the end-to-end tests use as applications and instruments.
 BUILD_PACKAGES := libssl-dev libnftnl-dev libmnl-dev pkg-config
 TEST_PACKAGES := iproute2 nftables procps util-linux openssl curl tcpdump python3 python3-pytest python3-h2 \
-	nghttp2-client nghttp2-server
+	nghttp2-client nghttp2-server skopeo
 CONFORMANCE_PACKAGES := nghttp2-client nghttp2-server nginx-light curl python3 python3-h2
 PEER_PACKAGES := wrk nginx libnginx-mod-stream haproxy iperf3 openssl gcc libc6-dev libssl-dev python3-venv util-linux
 BENCHMARK_PACKAGES := libnghttp2-dev
@@ -46,7 +46,7 @@ endef
 .PHONY: help deps deps-build deps-grpc deps-prometheus deps-interop deps-bench build build-debug test test-unit test-e2e \
         test-e2e-and-builds build-thread build-address test-thread test-address test-rotation test-million soak demo interop \
         simulation cost conformance conformance-server fuzz bench bench-quick bench-scale bench-path bench-http2 bench-idle bench-routes \
-        fmt lint gates check clean
+        images deploy undeploy fmt lint gates check clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | column -t -s $$'\t'
@@ -202,6 +202,16 @@ bench-routes: deps build ## CPU time per request with 10,000 routes beside 10 (r
 
 bench-idle: deps build ## what an idle tunnel costs: memory, wake-ups, per connection (root)
 	$(PYTHON) -B Tests/Benchmarks/idle.py
+
+images: build ## both images FROM scratch as archives in .build/images, without an engine; REGISTRY=name TAG=dev
+	@$(call install,python3)
+	deploy/images/build $(if $(REGISTRY),--registry $(REGISTRY)) --tag $(or $(TAG),dev)
+
+deploy: build ## the mesh in the cluster of kubectl, with a CA where there is none; FOLDER=kustomization (deploy), KUBECTL
+	deploy/deploy $(FOLDER)
+
+undeploy: ## take it out again: nodes and cluster become as they were; FOLDER, KUBECTL as for deploy
+	deploy/undeploy $(FOLDER)
 
 fmt: ## format the Swift sources in place
 	swift format format --in-place --recursive --configuration .swift-format $(SWIFT_SOURCES)

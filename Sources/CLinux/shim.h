@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
 #include <linux/nsfs.h>
@@ -57,6 +58,8 @@ static inline int CLinux_pipe2(int fds[2], int flags) { return (int)syscall(SYS_
 static inline int CLinux_rename_to_new(const char *from, const char *to) {
     return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1);
 }
+// dl_iterate_phdr(3) is declared for _GNU_SOURCE alone.
+static inline const struct link_map *CLinux_loaded_libraries(void) { return _r_debug.r_map; }
 static inline int CLinux_gettid(void) { return (int)syscall(SYS_gettid); }
 static inline int CLinux_pthread_setname(pthread_t thread, const char *name) { return pthread_setname_np(thread, name); }
 // Behind _GNU_SOURCE, which string.h does not see when Swift's Glibc module has built it first; undeclared, C would take

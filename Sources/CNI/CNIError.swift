@@ -15,6 +15,8 @@ package enum CNIError: Error, Sendable, CustomStringConvertible {
     case configuration(StaticString)
     /// The file of the chain cannot be changed.
     case file(SystemError)
+    /// What is to be installed is no executable that can be taken elsewhere.
+    case executable
     /// The directory has no list of plugins to be chained into.
     case noList
     /// Somebody else writes the file all the time.
@@ -29,7 +31,7 @@ package enum CNIError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .version: 1
         case .environment: 4
-        case .file, .busy: 5
+        case .file, .busy, .executable: 5
         case .malformed: 6
         case .configuration, .noList: 7
         case .away: 11
@@ -44,6 +46,7 @@ package enum CNIError: Error, Sendable, CustomStringConvertible {
         case .malformed: "the network configuration is no JSON object"
         case .configuration(let name): "\(name) in the network configuration is missing or wrong"
         case .file(let error): "\(error)"
+        case .executable: "this executable does not look for its libraries beside itself (DT_RUNPATH $ORIGIN)"
         case .busy: "the list of plugins is written by somebody else all the time"
         case .noList: "there is no *.conflist to be chained into; the network plugin must be installed first"
         case .away:

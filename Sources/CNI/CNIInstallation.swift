@@ -19,23 +19,9 @@ package struct CNIInstallation: Sendable {
     private static let maximumFiles = 256
     /// Attempts when somebody else writes the list at the same time.
     private static let attempts = 5
-    /// Our executable takes some ten MiB.
-    private static let maximumBinary = 256 << 20
 
     /// The usual places.
     package init() {}
-
-    /// Puts our own executable among the plugins.
-    ///
-    /// - Throws: `.file`.
-    package func installBinary(from source: String = "/proc/self/exe") throws(CNIError) {
-        do throws(SystemError) {
-            let octets = try FileSystem.contents(of: source, limit: Self.maximumBinary)
-            _ = try FileReplacement.put("\(binaryDirectory)/\(CNIChain.plugin)", octets, mode: 0o755)
-        } catch {
-            throw .file(error)
-        }
-    }
 
     /// Chains the plugin into the list that the runtime reads: the first by name.
     ///
@@ -68,7 +54,7 @@ package struct CNIInstallation: Sendable {
         return isChanged ? path : nil
     }
 
-    /// Takes the plugin out of every list, and its executable away.
+    /// Takes the plugin out of every list, and its executable away with what belongs to it.
     ///
     /// - Returns: the lists that were changed.
     /// - Throws: `.file`; a list that cannot be read is no list of ours.
@@ -83,12 +69,7 @@ package struct CNIInstallation: Sendable {
                 continue
             }
         }
-        do throws(SystemError) {
-            let binary = "\(binaryDirectory)/\(CNIChain.plugin)"
-            _ = try FileReplacement.remove(binary, version: try FileSystem.statusOfLink(binary))
-        } catch {
-            guard error.isNotFound else { throw .file(error) }
-        }
+        try removeBinary()
         return changed
     }
 

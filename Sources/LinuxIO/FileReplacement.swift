@@ -110,6 +110,27 @@ package enum FileReplacement {
         return .done
     }
 
+    /// Puts a symbolic link at a path in one step, whatever was there before; others of its kind are kept out as by `put`.
+    package static func putLink(_ path: String, to target: String) throws(SystemError) {
+        let draft = draftName(path)
+        remove(draft)
+        // Safety: both C strings live until the call returns.
+        let result = unsafe target.withCString { target in
+            unsafe draft.withCString { unsafe symlink(target, $0) }
+        }
+        guard result == 0 else { throw .current("symlink") }
+        do throws(SystemError) { try rename(draft, path) } catch {
+            remove(draft)
+            throw error
+        }
+    }
+
+    /// Removes a file or a link, unless there is none.
+    package static func removeIfThere(_ path: String) throws(SystemError) {
+        // Safety: the C string lives until the call returns.
+        guard unsafe path.withCString({ unsafe unlink($0) }) == 0 || errno == ENOENT else { throw .current("unlink") }
+    }
+
     private static func draftName(_ path: String) -> String {
         let slash = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
         return "\(path[..<slash]).\(path[slash...]).\(getpid())~"

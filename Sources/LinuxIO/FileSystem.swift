@@ -78,6 +78,12 @@ package enum FileSystem {
         }
     }
 
+    /// Removes a directory that is empty.
+    package static func removeDirectory(_ path: String) throws(SystemError) {
+        // Safety: the C string lives until the call returns.
+        guard unsafe path.withCString({ unsafe rmdir($0) }) == 0 else { throw .current("rmdir") }
+    }
+
     /// The content of a regular file.
     ///
     /// - Parameter limit: octets read at most; one more than a caller accepts tells it that the file is too large.

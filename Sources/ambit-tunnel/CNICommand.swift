@@ -12,6 +12,10 @@ enum CNICommand {
     /// What install and uninstall are told.
     struct Settings {
         var installation = CNIInstallation()
+        /// Folders that uninstall removes.
+        var folders: [String] = []
+        /// Whether uninstall waits for a signal when it is done.
+        var stays = false
     }
 
     static func main(_ words: [String]) throws -> ExitCode {
@@ -44,7 +48,7 @@ enum CNICommand {
         Usage: ambit-tunnel cni install | uninstall [options]
 
         As ambit-cni in the runtime's plugin folder it is called by the runtime itself (CNI 0.3.1 to 1.1.0): ADD of an enrolled pod
-        returns when the node's tunnel has captured it. The executable runs on the node, which needs OpenSSL 3 and libnftnl.
+        returns when the node's tunnel has captured it. The executable is installed with its loader and libraries; the node needs none.
 
         Examples:
           ambit-tunnel cni install --when-away allow    Let pods start while no tunnel runs
@@ -55,7 +59,7 @@ enum CNICommand {
 
     // MARK: - Installation
 
-    private static var directories: [Option<Settings>] {
+    static var directories: [Option<Settings>] {
         [
             .text("bin-dir", "DIR", \.installation.binaryDirectory, "Where the runtime looks for plugins."),
             .text("conf-dir", "DIR", \.installation.listDirectory, "Where the runtime looks for lists of plugins."),
@@ -66,8 +70,9 @@ enum CNICommand {
         Command(
             "ambit-tunnel cni install", summary: "Put the plugin on this node and chain it.",
             details: """
-                Copies this executable to ambit-cni and puts it at the end of the first list. Run it on the node itself, so
-                that it is sure to find its libraries there.
+                Copies this executable, its loader and its libraries into a hidden folder of the plugins' folder, with the link
+                ambit-cni to it, and puts it at the end of the first list. In a container the node's folders must be mounted
+                under the paths that they have on the node.
                 """,
             options: directories + [
                 .text(
@@ -88,25 +93,10 @@ enum CNICommand {
             Terminal.print(installCommand.help(defaults: Settings()))
             return .success
         }
-        try settings.installation.installBinary()
+        let isNew = try settings.installation.installBinary()
+        Terminal.print(isNew ? "installed in \(settings.installation.binaryDirectory)\n" : "installed already\n")
         let path = try settings.installation.chain()
         Terminal.print(path.map { "chained into \($0)\n" } ?? "chained already\n")
-        return .success
-    }
-
-    private static var uninstallCommand: Command<Settings> {
-        Command(
-            "ambit-tunnel cni uninstall", summary: "Take the plugin off this node.", options: directories,
-            examples: [("ambit-tunnel cni uninstall", "Leave the node as it was found")])
-    }
-
-    private static func uninstall(_ words: [String]) throws -> ExitCode {
-        var settings = Settings()
-        guard try uninstallCommand.read(words, into: &settings, environment: ProcessEnvironment.value) else {
-            Terminal.print(uninstallCommand.help(defaults: Settings()))
-            return .success
-        }
-        for path in try settings.installation.remove() { Terminal.print("taken out of \(path)\n") }
         return .success
     }
 }

@@ -74,7 +74,9 @@ struct CNIChainTests {
             var installation = CNIInstallation()
             installation.binaryDirectory = directory.path
             installation.listDirectory = directory.path
-            try installation.installBinary(from: "/bin/true")
+            let source = directory.appending(path: "ambit-tunnel")
+            try Data(RelocatedExecutableTests.executable()).write(to: source)
+            #expect(try installation.installBinary(from: source.path, libraries: [first.path]))
             let binary = directory.appending(path: "ambit-cni")
             #expect(FileManager.default.isExecutableFile(atPath: binary.path))
             #expect(try installation.chain() == first.path)
@@ -89,6 +91,48 @@ struct CNIChainTests {
             #expect(String(decoding: try Data(contentsOf: first), as: UTF8.self) == Self.others + "]}\n")
             #expect(!FileManager.default.fileExists(atPath: binary.path))
             #expect(try installation.remove() == [])
+            let left = try FileManager.default.contentsOfDirectory(atPath: directory.path)
+            #expect(left.sorted() == [first, second, source].map(\.lastPathComponent))
+        }
+    }
+
+    @Test("Another executable is put beside the one before, which stays until the next; the same one is left alone")
+    func upgrades() throws {
+        try withDirectory { directory in
+            let library = directory.appending(path: "lib.so.1")
+            try Data("one".utf8).write(to: library)
+            let source = directory.appending(path: "ambit-tunnel")
+            try Data(RelocatedExecutableTests.executable()).write(to: source)
+            var installation = CNIInstallation()
+            installation.binaryDirectory = directory.path
+            func install() throws -> Bool {
+                try installation.installBinary(from: source.path, libraries: [library.path])
+            }
+            func target() throws -> String {
+                try FileManager.default.destinationOfSymbolicLink(
+                    atPath: directory.appending(path: "ambit-cni").path)
+            }
+            func kept(_ folder: String) throws -> String {
+                String(
+                    decoding: try Data(contentsOf: directory.appending(path: "\(folder)/lib.so.1")), as: UTF8.self)
+            }
+            #expect(try install())
+            #expect(try target() == ".ambit-cni-a/ambit-cni")
+            #expect(try !install())
+            try Data("two".utf8).write(to: library)
+            #expect(try install())
+            #expect(try target() == ".ambit-cni-b/ambit-cni")
+            #expect(try kept(".ambit-cni-a") == "one")
+            #expect(try kept(".ambit-cni-b") == "two")
+            // What lies in the folder that is filled next goes.
+            try Data().write(to: directory.appending(path: ".ambit-cni-a/of-long-ago"))
+            try Data("three".utf8).write(to: library)
+            #expect(try install())
+            #expect(try kept(".ambit-cni-a") == "three")
+            #expect(
+                try FileManager.default.contentsOfDirectory(
+                    atPath: directory.appending(path: ".ambit-cni-a").path
+                ).sorted() == ["ambit-cni", "lib.so.1"])
         }
     }
 

@@ -173,7 +173,7 @@ def test_a_list_that_another_tool_rewrites_is_chained_again(world, node):
     listed.write_text(json.dumps(original))
     subprocess.run([binary(), "cni", "install", "--bin-dir", folder, "--conf-dir", folder, "--socket", node.socket,
                     "--when-away", "allow"], check=True, capture_output=True)
-    # What was installed is called by the runtime under its own name.
+    # Under its own name the runtime calls what was installed.
     told = subprocess.run([folder / "ambit-cni"], env={"CNI_COMMAND": "VERSION"}, capture_output=True, check=True)
     assert "1.1.0" in json.loads(told.stdout)["supportedVersions"]
     node.tunnel.options += ["--cni-conf-dir", folder]

@@ -2,18 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """deploy/: what the manifests say is what the executables take, need and ask; nothing more and nothing less."""
 
+import base64
 import json
+import os
+import shutil
+import signal
 from pathlib import Path
 
 import pytest
-from mesh import kubernetes
+from mesh import container, kubernetes, manifests
 from mesh.certificate_service import ClusterCertificateService
+from mesh.command import run
 from mesh.serving import exchange
 from mesh.tunnel import binary
 from mesh.waiting import eventually
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 SYSTEM = "ambit-system"
+#: What a network plugin has put on a node.
+LIST = {"cniVersion": "1.0.0", "name": "main", "plugins": [{"type": "bridge"}, {"type": "portmap"}]}
 
 
 @pytest.fixture
@@ -58,7 +65,7 @@ def used(server, account):
     return server.control("used", user=f"system:serviceaccount:{SYSTEM}:{account}")["rights"]
 
 
-@pytest.mark.parametrize("folder", ["", "overlays/dev", "overlays/production", "waypoints"])
+@pytest.mark.parametrize("folder", ["", "overlays/dev", "overlays/production", "definitions", "uninstall", "waypoints"])
 def test_kubectl_applies_each_folder_twice_without_a_change(server, folder):
     assert "created" in install(server, folder)
     again = install(server, folder)
@@ -85,33 +92,74 @@ def test_one_service_account_token_and_service_name_fit_each_other(server):
     assert service["spec"]["selector"].items() <= selected.items()
 
 
-def test_tunnels_and_identity_service_run_as_the_manifests_say_with_just_those_rights(world, server):
+class Installation:
+    """Two nodes with a tunnel each, and the identity service, in the image and as the manifests say."""
+
+    def __init__(self, world, server):
+        self.world = world
+        archive = container.build(Path(binary()).parent, world.directory / "images", "ambit-tunnel")["ambit-tunnel"]
+        self.image = container.Image(archive, world.directory / "root")
+        install(server)
+        self.pod = objects(server, "daemonsets")["ambit-tunnel"]["spec"]["template"]["spec"]
+        signer = objects(server, "deployments")["ambit-identity"]["spec"]["template"]["spec"]["containers"][0]
+        self.service = ClusterCertificateService(world, server, options=["--kubeconfig", log_in(server, "ambit-identity")])
+        # Where configuration and secrets of a test stand.
+        self.volumes = [world.directory]
+        self.service.program = self.image.command(signer, volumes=self.volumes)
+        assert signer["args"][:2] == ["identity", "serve"]
+        kubeconfig = log_in(server, "ambit-tunnel")
+        world.namespace("default")
+        self.client = world.pod("client", kubernetes.node(world, "node1"))
+        self.peer = world.pod("server", kubernetes.node(world, "node2"))
+        daemon = self.pod["containers"][0]
+        for tunnel in world.tunnels:
+            # The arguments as they are, then what another machine makes different.
+            words = [*daemon["args"], "--kubernetes", "--kubeconfig", kubeconfig, "--proc", world.folder.processes.path,
+                     *self.service.tunnel_options(tunnel.node)]
+            volumes = self.volumes + self.image.volumes(self.pod, daemon, self.node_root(tunnel.node))
+            tunnel.command = lambda words=words, volumes=volumes: self.image.command(daemon, *words, volumes=volumes)
+            tunnel.env = {"NODE_NAME": tunnel.node.name}
+
+    def node_root(self, node):
+        """What a node has of folders: a runtime's, and what runs on any machine."""
+        # The name of a socket has room for 107 octets, which the folder of a test may take alone.
+        root = Path("/run") / f"ambit-{os.getpid()}-{node.name}"
+        if not root.exists():
+            self.world.closing(lambda: shutil.rmtree(root))
+            for folder in ("opt/cni/bin", "etc/cni/net.d", "proc", "dev", "run", "var/lib"):
+                (root / folder).mkdir(parents=True)
+            (root / "dev/stdin").symlink_to("/proc/self/fd/0")
+            (root / "etc/cni/net.d/10-main.conflist").write_text(json.dumps(LIST) + "\n")
+        return root
+
+    def run(self, node, pod, number=0):
+        """Runs an init container of a DaemonSet on a node."""
+        made = pod["initContainers"][number]
+        volumes = self.image.volumes(pod, made, self.node_root(node))
+        return run(*self.image.command(made, *made["args"], volumes=volumes)).stdout
+
+    def plug(self, node, command, pod):
+        """The plugin's answer, called as the node's runtime calls it, with nothing but what was installed there."""
+        root = self.node_root(node)
+        plugins = json.loads((root / "etc/cni/net.d/10-main.conflist").read_text())["plugins"]
+        configuration = {**plugins[-1], "cniVersion": LIST["cniVersion"], "name": LIST["name"],
+                         "prevResult": {"cniVersion": LIST["cniVersion"], "ips": []}}
+        words = {"CNI_COMMAND": command, "CNI_CONTAINERID": "c0ffee", "CNI_NETNS": pod.netns.path, "CNI_IFNAME": "eth0",
+                 "CNI_ARGS": f"K8S_POD_NAMESPACE={pod.namespace};K8S_POD_NAME={pod.name};"
+                             f"K8S_POD_UID={self.world.folder.uid(pod.manifest())}"}
+        return run("env", *(f"{key}={value}" for key, value in words.items()), "unshare", "--mount", "--pid", "--fork",
+                   f"--mount-proc={root}/proc", "chroot", root, f"/opt/cni/bin/{plugins[-1]['type']}",
+                   input=json.dumps(configuration)).stdout
+
+
+def test_tunnels_and_identity_service_run_in_their_image_as_the_manifests_say_with_just_those_rights(world, server):
     # Pages first, then watches: both verbs are used.
     server.control("settings", streamingLists=False)
-    install(server)
-    daemon = objects(server, "daemonsets")["ambit-tunnel"]["spec"]["template"]["spec"]["containers"][0]
-    signer = objects(server, "deployments")["ambit-identity"]["spec"]["template"]["spec"]["containers"][0]
-
-    service = ClusterCertificateService(world, server, options=["--kubeconfig", log_in(server, "ambit-identity")])
-    kubeconfig = log_in(server, "ambit-tunnel")
-    world.namespace("default")
-    client = world.pod("client", kubernetes.node(world, "node1"))
-    peer = world.pod("server", kubernetes.node(world, "node2"))
-    added = [name.lower() for name in daemon["securityContext"]["capabilities"]["add"]]
-    assert daemon["securityContext"]["capabilities"]["drop"] == ["ALL"]
-    for tunnel in world.tunnels:
-        node = tunnel.node.name
-        # The arguments as they are, then what another machine makes different.
-        tunnel.command = lambda node=node, options=service.tunnel_options(tunnel.node): [
-            "setpriv", "--no-new-privs", "--inh-caps=-all", "--ambient-caps=-all",
-            "--bounding-set=" + ",".join(["-all", *("+" + name for name in added)]),
-            binary(), *daemon["args"], "--kubernetes", "--kubeconfig", kubeconfig, "--proc", world.folder.processes.path,
-            "--state-dir", world.directory / f"state-{node}", *options]
-        tunnel.env = {"NODE_NAME": node}
-    assert signer["args"][:2] == ["identity", "serve"]
-    service.start()
+    installation = Installation(world, server)
+    client, peer = installation.client, installation.peer
+    installation.service.start()
     world.start()
-    probe = daemon["readinessProbe"]["httpGet"]
+    probe = installation.pod["containers"][0]["readinessProbe"]["httpGet"]
     assert client.node.tunnel.get(probe["port"], probe["path"])[0] == 200
     peer.serve(8080)
     for pod in (client, peer):
@@ -124,3 +172,113 @@ def test_tunnels_and_identity_service_run_as_the_manifests_say_with_just_those_r
     for account in ("ambit-tunnel", "ambit-identity"):
         eventually(lambda account=account: used(server, account) == rights(server, account), 10,
                    message=lambda account=account: json.dumps([used(server, account), rights(server, account)]))
+
+
+def test_new_pods_are_captured_by_the_plugin_that_the_daemonset_installs_and_uninstalling_leaves_the_node_as_it_was(
+        world, server):
+    installation = Installation(world, server)
+    node = installation.client.node
+    root = installation.node_root(node)
+    assert "chained into" in installation.run(node, installation.pod)
+    entry = json.loads((root / "etc/cni/net.d/10-main.conflist").read_text())["plugins"][-1]
+    assert entry["whenAway"] == "fail-enrolled"
+    installation.service.start()
+    world.start()
+    # A tunnel that starts again, or an upgrade, finds the plugin as it is.
+    assert "installed already" in installation.run(node, installation.pod)
+
+    pod = world.pod("new", node, apply=False)
+    value = pod.manifest()
+    value["status"] = {"phase": "Pending"}
+    value["metadata"]["annotations"].pop("ambit.dev/netns")
+    world.folder.apply(value)
+    assert json.loads(installation.plug(node, "ADD", pod))["cniVersion"] == LIST["cniVersion"]
+    assert pod.is_captured()
+    eventually(lambda: (root / "var/lib/ambit/tunnel/enrolled-namespaces").read_text() == "default\n", 10)
+    installation.plug(node, "DEL", pod)
+
+    world.namespace("default", ambient=False)
+    pod.wait_captured(False)
+    node.tunnel.stop()
+    server.kubectl("apply", "--validate=false", "-k", DEPLOY / "uninstall")
+    uninstall = objects(server, "daemonsets")["ambit-uninstall"]["spec"]["template"]["spec"]
+    assert "taken out of" in installation.run(node, uninstall)
+    made = uninstall["containers"][0]
+    process = world.run_in(node.netns, *installation.image.command(
+        made, *made["args"], volumes=installation.image.volumes(uninstall, made, root)), name="uninstall")
+    left = sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and not path.is_symlink())
+    assert left == ["etc/cni/net.d/10-main.conflist"]
+    assert json.loads((root / "etc/cni/net.d/10-main.conflist").read_text()) == LIST
+    for folder in ("opt/cni/bin", "var/lib", "run"):
+        assert not list((root / folder).iterdir()), folder
+    # It runs while the DaemonSet is there, and is gone at once with it.
+    eventually(lambda: "waits for SIGTERM" in process.text(), 10)
+    assert process.status is None
+    process.signal(signal.SIGTERM)
+    assert process.wait() == 0
+
+
+def stub(server, directory):
+    """A kubectl for the script: commands that need kubelets are answered here, all are written down."""
+    words, answers = directory / "words", directory / "answers"
+    words.write_text("")
+    # Tunnels hold certificates until they have been asked twice.
+    answers.write_text("spiffe://cluster.local/ns/shop/sa/default\n" * 2)
+    path = directory / "kubectl-stub"
+    path.write_text(f"""#!/usr/bin/env bash
+echo "$*" >>{words}
+case " $* " in
+*" exec "*) head -n 1 {answers}; sed -i 1d {answers} ;;
+*" rollout "*) ;;
+# The server has no schemas to validate by.
+*" apply "* | *" create -f "*) exec {kubernetes.kubectl_binary()} --kubeconfig {server.kubeconfig} "$@" --validate=false ;;
+*) exec {kubernetes.kubectl_binary()} --kubeconfig {server.kubeconfig} "$@" ;;
+esac
+""")
+    path.chmod(0o755)
+    return path, words
+
+
+def test_deploy_makes_a_ca_once_and_changes_nothing_the_second_time(world, server):
+    path, words = stub(server, world.directory)
+
+    def deploy():
+        return server.run("env", f"HOME={world.directory}", f"KUBECTL={path}", f"AMBIT_TUNNEL={binary()}", DEPLOY / "deploy",
+                          timeout=100).stdout
+
+    deploy()
+    secret = server.request(f"/api/v1/namespaces/{SYSTEM}/secrets/ambit-ca")
+    root = server.request(f"/api/v1/namespaces/{SYSTEM}/configmaps/ambit-ca-root")["data"]["root-cert.pem"]
+    assert set(secret["data"]) == {"ca.key", "ca.crt"} and base64.b64decode(secret["data"]["ca.crt"]).decode() == root
+    assert "configured" not in deploy()
+    assert server.request(f"/api/v1/namespaces/{SYSTEM}/secrets/ambit-ca")["data"] == secret["data"]
+    assert "rollout status daemonset/ambit-tunnel" in words.read_text()
+
+
+def test_undeploy_takes_pods_out_first_and_leaves_nothing(world, server):
+    install(server)
+    tunnel = {"app.kubernetes.io/name": "ambit-tunnel"}
+    for name, namespace, labels in (("ambit-tunnel-x", SYSTEM, tunnel), ("web", "shop", {"istio.io/dataplane-mode": "ambient"})):
+        if namespace == "shop":
+            server.request("/api/v1/namespaces", manifests.namespace("shop", {"istio.io/dataplane-mode": "ambient"}))
+        server.request(f"/api/v1/namespaces/{namespace}/pods", {
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels},
+            "spec": {"containers": [{"name": "tunnel", "image": "x"}]}})
+    server.kubectl("-n", SYSTEM, "set", "image", "daemonset/ambit-tunnel", "*=registry.example/ambit-tunnel:9")
+    path, words = stub(server, world.directory)
+    server.run("env", f"HOME={world.directory}", f"KUBECTL={path}", DEPLOY / "undeploy", timeout=100)
+
+    commands = words.read_text().splitlines()
+    assert sum(" exec " in f" {line} " for line in commands) == 3
+    order = [next(index for index, line in enumerate(commands) if text in line) for text in (
+        "label namespace/shop", "label pod web", "exec", "delete daemonset ambit-tunnel", "apply -f -", "rollout status",
+        "delete daemonset ambit-uninstall", "delete -k")]
+    assert order == sorted(order), commands
+    assert not server.request("/api/v1/namespaces/shop")["metadata"].get("labels", {}).get("istio.io/dataplane-mode")
+    assert not server.request("/api/v1/namespaces/shop/pods/web")["metadata"].get("labels")
+    for kind in ("daemonsets", "deployments", "serviceaccounts", "services", "clusterroles", "clusterrolebindings"):
+        assert not objects(server, kind), kind
+    # Who was not there is not missed.
+    answers = world.directory / "answers"
+    answers.write_text("")
+    server.run("env", f"HOME={world.directory}", f"KUBECTL={path}", DEPLOY / "undeploy", timeout=100)

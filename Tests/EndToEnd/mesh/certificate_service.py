@@ -24,6 +24,8 @@ class CertificateService:
         self.tokens_file = self.directory / "tokens.yaml"
         self.roots = self.directory / "roots.pem"
         self.options = list(options)
+        #: How the service's executable is called, without its words.
+        self.program = [binary()]
         self.tokens, self.pods = [], []
         self.processes = []
         run(binary(), "identity", "init", "--ca-dir", self.ca_directory)
@@ -71,7 +73,7 @@ class CertificateService:
         address = self.address if ":" not in self.host.ip else f"[{self.host.ip}]:{PORT}"
         log = self.directory / f"serve-{len(self.processes) + 1}.log"
         process = self.host.netns.start(
-            binary(), "identity", "serve", "--ca-dir", self.ca_directory, *self.source,
+            *self.program, "identity", "serve", "--ca-dir", self.ca_directory, *self.source,
             "--address", address, "--log-format", "json", *self.options, log=log)
         self.processes.append(process)
         self.world.closing(process.stop)

@@ -35,6 +35,8 @@ class Waypoint:
         self.service = world.service("waypoint", {GATEWAY_NAME: "waypoint"}, {15008: 15008})
         world.folder.apply(waypoint("waypoint", "default", self.service.ip, waypoint_for))
         self.options = list(options)
+        #: How the executable is called, without its words.
+        self.program = [binary()]
         self.env = {}
         self.process = None
 
@@ -48,7 +50,7 @@ class Waypoint:
 
     def start(self):
         self.process = self.world.run_in(
-            self.pod.netns, binary(), "run", *self.source(), "--ca-dir", self.world.ca_directory,
+            self.pod.netns, *self.program, "run", *self.source(), "--ca-dir", self.world.ca_directory,
             "--name", "waypoint", "--namespace", "default", "--pod", "waypoint", *self.options, name="waypoint",
             env=self.env)
         eventually(self.is_ready, 30, message=lambda: f"waypoint ready:\n{self.log()[-4000:]}")

@@ -33,6 +33,7 @@ BUILT_IN = [
     Resource("coordination.k8s.io", ("v1",), "leases", "Lease"),
     Resource("apps", ("v1",), "deployments", "Deployment", short=("deploy",)),
     Resource("apps", ("v1",), "daemonsets", "DaemonSet", short=("ds",)),
+    Resource("networking.k8s.io", ("v1",), "networkpolicies", "NetworkPolicy", short=("netpol",)),
     Resource("policy", ("v1",), "poddisruptionbudgets", "PodDisruptionBudget", short=("pdb",)),
     Resource("rbac.authorization.k8s.io", ("v1",), "clusterroles", "ClusterRole", False),
     Resource("rbac.authorization.k8s.io", ("v1",), "clusterrolebindings", "ClusterRoleBinding", False),
