@@ -12,18 +12,21 @@ struct LocalReply {
     var details: StaticString
     /// The gRPC status when the client speaks gRPC; nil: what the HTTP status means (gRPC, http-grpc-status-mapping.md).
     var grpcStatus: UInt8?
+    /// A limit of ours was hit: another proxy may have room.
+    var isOverload: Bool
     /// Head and content are there already; to be given at once.
     var isPrepared = false
 
     init(
         _ status: UInt16, _ outcome: RequestFlags, _ details: StaticString, body: StaticString = "",
-        grpcStatus: UInt8? = nil
+        grpcStatus: UInt8? = nil, isOverload: Bool = false
     ) {
         self.status = status
         self.outcome = outcome
         self.details = details
         self.body = body
         self.grpcStatus = grpcStatus
+        self.isOverload = isOverload
     }
 
     /// An answer whose head is in the worker's `response`, and whose content in `preparedContent`.
@@ -39,7 +42,7 @@ struct LocalReply {
     static let overload = LocalReply(503, .overload, "overload", body: "no memory left")
     static let overflow = LocalReply(
         503, .upstreamOverflow, "upstream_reset_before_response_started{overflow}",
-        body: "upstream connect error or disconnect/reset before headers. reset reason: overflow")
+        body: "upstream connect error or disconnect/reset before headers. reset reason: overflow", isOverload: true)
     static let connectFailure = LocalReply(
         503, .upstreamConnectFailure, "upstream_reset_before_response_started{connection_failure}",
         body: "upstream connect error or disconnect/reset before headers. reset reason: connection failure")

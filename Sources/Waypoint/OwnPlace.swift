@@ -9,6 +9,8 @@ struct OwnPlace: Sendable {
     let waypoint: WaypointIndex?
     /// A pod of it, for locality and network; nil when there is none.
     let workload: WorkloadIndex?
+    /// Whether applications are told the identity of clients.
+    let tellsClientIdentity: Bool
 
     init(_ configuration: WaypointConfiguration, _ snapshot: MeshSnapshot) {
         var found: WaypointIndex?
@@ -19,6 +21,7 @@ struct OwnPlace: Sendable {
             found = WaypointIndex(UInt32(position))
         }
         waypoint = found
+        tellsClientIdentity = found.map { snapshot[$0].tellsClientIdentity } ?? false
         var pod: WorkloadIndex?
         if let found {
             for position in 0..<snapshot.workloadCount {

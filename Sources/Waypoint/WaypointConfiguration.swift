@@ -112,6 +112,8 @@ package struct WaypointConfiguration: Sendable {
 
     // MARK: Behaviour
 
+    /// What applications are told about clients (`--client-headers`); Istio's waypoints tell nothing by default.
+    package var clientHeaders = ClientHeaders.none
     /// Seconds for which a certificate is valid (`--svid-ttl`).
     package var svidValiditySeconds: Int64 = 86_400
     /// Log format (`--log-format text|json`).

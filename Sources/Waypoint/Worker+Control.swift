@@ -5,6 +5,7 @@ internal import Bytes
 internal import HBONE
 internal import HTTP1
 internal import HTTP2
+internal import Identity
 internal import LinuxIO
 internal import Mesh
 
@@ -14,7 +15,9 @@ extension Worker {
     func take(_ message: WorkerMessage) {
         switch message {
         case .routes(let new): adopt(new)
-        case .identity(let new): identity = new
+        case .identity(let new):
+            identity = new
+            principal = new.id.description
         case .listen(let new): listen(new)
         case .drain(let deadline): beginDrain(deadline)
         case .carry(let connection): carry(connection)

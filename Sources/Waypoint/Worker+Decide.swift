@@ -15,8 +15,10 @@ extension Worker {
     ///
     /// - Returns: the answer, when no endpoint is to be asked; the phase is `pausing` when it has to wait first.
     func decide(_ exchange: inout Exchange, _ key: Exchange.Key) -> LocalReply? {
+        let isStream = exchange.flags.contains(.tcp)
+        if !isStream { heads.withElement(exchange.heads) { self.describe(exchange.client, &$0.request) } }
         guard let scope = exchange.frontend.scope else { return nil }
-        if exchange.flags.contains(.tcp) { return decideStream(&exchange, key, scope) }
+        if isStream { return decideStream(&exchange, key, scope) }
         var result: LocalReply?
         heads.withElement(exchange.heads) { heads in
             let decision = exchange.table.decide(

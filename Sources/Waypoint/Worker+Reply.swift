@@ -52,6 +52,7 @@ extension Worker {
     private func fillResponse(_ reply: LocalReply, _ isGRPC: Bool) {
         response.reset()
         response.status = isGRPC ? 200 : reply.status
+        if reply.isOverload { response.fields.append(name: "x-envoy-overloaded", value: "true".utf8.span) }
         if isGRPC {
             response.fields.append(name: "content-type", value: "application/grpc".utf8.span)
             text.clear()

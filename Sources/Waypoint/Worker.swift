@@ -81,6 +81,8 @@ final class Worker {
     var activeRetries = 0
     /// Our certificate, in both roles; nil until there is one.
     var identity: OwnIdentity?
+    /// Its identity as text, for headers.
+    var principal = ""
     var isOutOfDescriptors = false
     var drainDeadline: MonotonicTime?
     var isStopped = false

@@ -54,6 +54,7 @@ extension RunCommand {
             Option(
                 "plaintext", "ADDRESS:PORT=SERVICE.NAMESPACE:PORT", list: \.plaintextList,
                 "Plain listener in front of a service's port; may be repeated."),
+            .choice("client-headers", \.clientHeaders, "How applications are told who the client is."),
             .port("hbone-port", \.hbonePort, "Port for HBONE."),
             .port("peer-hbone-port", \.peerHBONEPort, "Port at which endpoints take HBONE."),
             .port("admin-port", \.adminPort, "Admin port, on loopback only."),

@@ -3,13 +3,14 @@
 """Requests through a running waypoint, with real tunnels on both sides of it."""
 
 import json
+import re
 import socket
 import time
 
 import h2.connection
 import h2.events
 import pytest
-from mesh import hbone
+from mesh import hbone, manifests
 from mesh.serving import echo, receive_line, say
 from mesh.topology import client_and_server
 from mesh.waiting import eventually
@@ -325,6 +326,32 @@ def test_websocket_over_http2(mesh):
             connection.sendall(session.data_to_send())
     assert status == b"200"
     assert said == b"hi ping"
+
+
+LIES = ["-H", "x-forwarded-client-cert: URI=spiffe://cluster.local/ns/default/sa/admin", "-H", "forwarded: for=1.2.3.4"]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--http2-prior-knowledge",)])
+def test_the_application_learns_who_the_client_is(world, arguments):
+    # Either way tells the identity.
+    mesh = Mesh(world, options=["--client-headers", "forwarded" if arguments else "both"])
+    if arguments:
+        world.folder.apply(manifests.waypoint("waypoint", "default", mesh.waypoint.service.ip, annotations={
+            "ambient.istio.io/xfcc-include-client-identity": "true"}))
+    Echo(mesh.server)
+    Echo(mesh.other)
+    mesh.start()
+    headers = mesh.get(*arguments, *LIES)["headers"]
+    assert headers["x-forwarded-client-cert"] == \
+        f"By=spiffe://cluster.local/ns/default/sa/waypoint;URI={mesh.client.spiffe_id}"
+    assert re.fullmatch(rf'for=1.2.3.4,for="{re.escape(mesh.client.ip)}:\d+";host="{re.escape(mesh.service.ip)}";proto=http',
+                        headers["forwarded"])
+
+
+def test_by_default_the_application_learns_nothing_and_no_lies_about_identities(mesh):
+    headers = mesh.get(*LIES)["headers"]
+    assert "x-forwarded-client-cert" not in headers
+    assert headers["forwarded"] == "for=1.2.3.4"
 
 
 def test_metrics_and_access_log(world):

@@ -314,8 +314,9 @@ def test_requests_beyond_the_limit_are_answered_logged_and_counted(world):
     eventually(lambda: metrics().total("istio_requests_total", response_code="503", response_flags="UO",
                                        destination_service_name="server") == STREAMS - 4, 5)
     goes_on.set()
-    heads = sorted(answer(stream)[0].partition(b"\r\n")[0] for stream in streams)
-    assert heads == [b"HTTP/1.1 200 OK"] * 4 + [b"HTTP/1.1 503 Service Unavailable"] * (STREAMS - 4)
+    heads = [answer(stream)[0] for stream in streams]
+    assert sum(b"x-envoy-overloaded: true" in head for head in heads) == STREAMS - 4
+    assert sorted(head.partition(b"\r\n")[0] for head in heads) == [b"HTTP/1.1 200 OK"] * 4 + [b"HTTP/1.1 503 Service Unavailable"] * (STREAMS - 4)
     eventually(lambda: metrics().total("istio_requests_total") == STREAMS, 5)
     refused = [entry for entry in tunnel.entries() if entry["response_code"] == 503]
     assert len(refused) == STREAMS - 4

@@ -249,6 +249,33 @@ struct ServiceTests {
         #expect(outcome.findings.count == 1 && outcome.findings[0].contains("no waypoint other/x with an address"))
     }
 
+    @Test(
+        "xfcc-include-client-identity is the Gateway's, else that of its class; anything but true is no",
+        arguments: [
+            ("", "", false), ("\"true\"", "", true), ("", "\"true\"", true), ("\"false\"", "\"true\"", false),
+            ("\"yes\"", "", false),
+        ])
+    func clientIdentity(_ ofGateway: String, _ ofClass: String, _ expected: Bool) throws {
+        func annotations(_ value: String) -> String {
+            value.isEmpty ? "" : ", annotations: {ambient.istio.io/xfcc-include-client-identity: \(value)}"
+        }
+        let outcome = try translated(
+            """
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: GatewayClass
+            metadata: {name: ambit-waypoint\(annotations(ofClass))}
+            spec: {controllerName: ambit.dev/waypoint-controller}
+            ---
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: Gateway
+            metadata: {name: w\(annotations(ofGateway))}
+            spec: {gatewayClassName: ambit-waypoint, listeners: [{name: mesh, port: 15008, protocol: HBONE}]}
+            status: {addresses: [{type: IPAddress, value: 10.96.0.9}]}
+            """)
+        #expect(outcome.model.waypoints.map(\.tellsClientIdentity) == [expected])
+        #expect(outcome.findings == [])
+    }
+
     @Test("A Gateway that asks the tunnel to end HBONE is a waypoint of any class; its pods are bound, others not")
     func inboundBinding() throws {
         let gateway = """

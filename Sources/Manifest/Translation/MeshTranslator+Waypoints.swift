@@ -8,7 +8,9 @@ extension MeshTranslator {
     mutating func translateWaypoints() {
         var classTypes: [String: String] = [:]
         var classBindings: [String: ApplicationTunnel] = [:]
+        var tellingClasses: Set<String> = []
         for entry in entries(.gatewayClass) {
+            if Self.tellsClientIdentity(entry) == true { tellingClasses.insert(entry.object.key.name) }
             classTypes[entry.object.key.name] = entry.object.metadata.labels["istio.io/waypoint-for"]
             classBindings[entry.object.key.name] = inboundBinding(entry)
         }
@@ -25,6 +27,8 @@ extension MeshTranslator {
             if let tunnel { bindProxies(of: key, tunnel) }
             var waypoint = Waypoint(namespace: key.namespace, name: key.name, destination: destination)
             waypoint.hbonePort = port
+            waypoint.tellsClientIdentity =
+                Self.tellsClientIdentity(entry) ?? tellingClasses.contains(object.className)
             waypoint.trafficType = trafficType(entry, classTypes[object.className])
             switch object.allowedNamespaces {
             case .same: waypoint.allowedNamespaces = .same
@@ -39,6 +43,10 @@ extension MeshTranslator {
         for kind in [ObjectKind.namespace, .service, .serviceEntry] {
             for entry in entries(kind) { checkBinding(entry, usable) }
         }
+    }
+
+    private static func tellsClientIdentity(_ entry: ObjectStore.Entry) -> Bool? {
+        entry.object.metadata.annotations["ambient.istio.io/xfcc-include-client-identity"].map { $0 == "true" }
     }
 
     /// How the proxies of a waypoint are handed connections when they do not speak HBONE themselves.

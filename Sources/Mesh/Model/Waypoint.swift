@@ -59,6 +59,8 @@ package struct Waypoint: Equatable, Sendable {
     package var hbonePort: UInt16
     /// Who may use it.
     package var allowedNamespaces: AllowedNamespaces
+    /// Whether applications are told the identity of clients: annotation `ambient.istio.io/xfcc-include-client-identity`.
+    package var tellsClientIdentity = false
 
     /// A service waypoint for its own namespace on port 15008; the rest is set afterwards.
     package init(namespace: String, name: String, destination: Destination) {

@@ -87,4 +87,6 @@ package struct WaypointRecord: Sendable {
     package let destination: Destination
     /// The port they take HBONE on.
     package let hbonePort: UInt16
+    /// Whether applications are told the identity of clients.
+    package let tellsClientIdentity: Bool
 }

@@ -16,7 +16,8 @@ extension SnapshotBuilder {
             let destination = destination(of: waypoint)
             let record = WaypointRecord(
                 namespace: names.intern(waypoint.namespace), name: names.intern(waypoint.name),
-                destination: destination, hbonePort: waypoint.hbonePort)
+                destination: destination, hbonePort: waypoint.hbonePort,
+                tellsClientIdentity: waypoint.tellsClientIdentity)
             services.waypoints.append(record)
             addServers(of: index, at: destination)
         }
