@@ -133,6 +133,8 @@ struct Exchange: ~Copyable {
     var outcome = RequestFlags(rawValue: 0)
     var grpcStatus: UInt8?
     var details: StaticString = "via_upstream"
+    /// What counts it when it is a connection that has been passed on.
+    var series: TCPSeries?
     /// What the endpoint was spoken to in.
     var isUpstreamHTTP2 = false
 

@@ -16,19 +16,28 @@ internal import Telemetry
 final class Observer {
     let log: LogLane
     private var series: HTTPCache
+    private var connections: TCPCache
     private var cells: [RequestKey: HTTPSeries] = [:]
     private var sources: [String: Int] = [:]
     private var generation: UInt64 = 0
 
-    init(log: LogLane, series: HTTPTable) {
+    init(log: LogLane, series: HTTPTable, connections: TCPTable) {
         self.log = log
         self.series = HTTPCache(series)
+        self.connections = TCPCache(connections)
+    }
+
+    /// A connection that is passed on as it is has its endpoint.
+    func opened(_ exchange: inout Exchange, now: MonotonicTime) {
+        let cell = connections.cell(for: connectionLabels(exchange), now: now)
+        cell.opened(now: now)
+        exchange.series = cell
     }
 
     /// An exchange is over.
     func finished(_ exchange: borrowing Exchange, _ heads: borrowing Heads, now: MonotonicTime) {
-        if exchange.flags.contains(.tcp) || exchange.flags.contains(.mirror) { return }
-        count(exchange, now: now)
+        if exchange.flags.contains(.mirror) { return }
+        if exchange.flags.contains(.tcp) { countConnection(exchange, now: now) } else { count(exchange, now: now) }
         if log.levels.isEnabled(.access, .info)
             || (exchange.status >= 500 || !exchange.outcome.isEmpty) && log.levels.isEnabled(.access, .warn)
         {
@@ -59,6 +68,30 @@ final class Observer {
         _ = cell.record(
             duration: duration, requestBytes: exchange.requestBytes, responseBytes: exchange.responseBytes, now: now)
         cells[key] = cell
+    }
+
+    private func countConnection(_ exchange: borrowing Exchange, now: MonotonicTime) {
+        guard let cell = exchange.series else {
+            var labels = connectionLabels(exchange)
+            labels.requestFlags = exchange.outcome
+            return connections.cell(for: labels, now: now).failed(now: now)
+        }
+        // Istio counts from the client's view: what it sent is received.
+        cell.received(exchange.requestBytes)
+        cell.sent(exchange.responseBytes)
+        cell.closed(now: now)
+    }
+
+    private func connectionLabels(_ exchange: borrowing Exchange) -> TCPLabels {
+        let parties = labels(exchange, exchange.frontend.epoch)
+        var labels = TCPLabels(reporter: .waypoint)
+        labels.source = parties.source
+        labels.destination = parties.destination
+        labels.destinationService = parties.destinationService
+        labels.destinationServiceName = parties.destinationServiceName
+        labels.destinationServiceNamespace = parties.destinationServiceNamespace
+        labels.isMutualTLS = parties.isMutualTLS
+        return labels
     }
 
     /// A number for a client's workload and identity, the same for all its connections of an epoch.
@@ -102,10 +135,12 @@ final class Observer {
         record.startTime = WallClock.now() - (now - exchange.started).count
         record.method = String(decoding: heads.request.methodName)
         record.path = String(decoding: heads.request.target)
-        record.protocolName = exchange.flags.contains(.isHTTP2) ? "HTTP/2" : "HTTP/1.1"
+        if !exchange.flags.contains(.tcp) {
+            record.protocolName = exchange.flags.contains(.isHTTP2) ? "HTTP/2" : "HTTP/1.1"
+            record.details = "\(exchange.details)"
+        }
         record.responseCode = exchange.status
         if !exchange.outcome.isEmpty { record.responseFlags = exchange.outcome.label }
-        record.details = "\(exchange.details)"
         record.bytesReceived = exchange.requestBytes
         record.bytesSent = exchange.responseBytes
         record.duration = now - exchange.started

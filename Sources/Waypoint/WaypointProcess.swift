@@ -53,7 +53,7 @@ package final class WaypointProcess {
         DescriptorLimit.raise()
         log = try Self.makeLog(configuration, registry)
         lane = log.makeLane()
-        metrics = NodeMetrics(registry, version: WaypointVersion.text)
+        metrics = NodeMetrics(registry, component: "ambit-waypoint", version: WaypointVersion.text)
         source = try Self.openSource(configuration)
         let lane = lane
         let first = source.firstLoad(signals) { trouble in
@@ -189,7 +189,9 @@ package final class WaypointProcess {
     private func startWorkers(_ routes: Routes, _ registry: MetricRegistry, seed: UInt64) throws(WaypointError) {
         let configuration = configuration
         let series = HTTPTable(lifetime: configuration.metricLifetime)
+        let connections = TCPTable(lifetime: configuration.metricLifetime)
         registry.addSource { series.write(to: &$0, now: $1) }
+        registry.addSource { connections.write(to: &$0, now: $1) }
         let peers = mailboxes.enumerated().map { Peer($0, $1, registry) }
         for index in peers.indices {
             let lane = log.makeLane()
@@ -200,7 +202,8 @@ package final class WaypointProcess {
                     do throws(SystemError) {
                         let worker = try Worker(
                             index: index, configuration: configuration, peers: peers,
-                            observer: Observer(log: lane, series: series), routes: routes, seed: seed &+ UInt64(index))
+                            observer: Observer(log: lane, series: series, connections: connections), routes: routes,
+                            seed: seed &+ UInt64(index))
                         worker.run()
                     } catch {
                         lane.log(.error, .main, "worker cannot start: \(error)")

@@ -114,7 +114,10 @@ extension Worker {
     func clientGone(_ key: Exchange.Key) {
         exchanges.withElement(key) { exchange in
             exchange.flags.insert([.clientGone, .finishing, .requestEnded])
-            exchange.outcome.insert(.downstreamTermination)
+            // A connection has no other answer than its end: that was us then.
+            if !exchange.flags.contains(.tcp) || exchange.outcome.isEmpty {
+                exchange.outcome.insert(.downstreamTermination)
+            }
             if exchange.phase != .answered { exchange.details = "downstream_remote_disconnect" }
         }
         dropUpstream(key)

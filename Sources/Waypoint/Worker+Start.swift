@@ -30,6 +30,7 @@ extension Worker {
                 isStarted = self.writeHead(&exchange, key, &upstream)
                 guard isStarted else { return }
                 exchange.phase = .sent
+                if exchange.flags.contains(.tcp) { self.observer.opened(&exchange, now: self.now) }
                 self.flushRequest(&exchange, key, &upstream)
                 self.markDirty(&upstream.pipe, .upstream(upstreamKey))
             }

@@ -11,7 +11,7 @@ import h2.connection
 import h2.events
 import pytest
 from mesh import hbone, manifests
-from mesh.serving import echo, receive_line, say
+from mesh.serving import assert_refused, echo, receive_line, say
 from mesh.topology import client_and_server
 from mesh.waiting import eventually
 from mesh.waypoint import USE, Echo, Waypoint, http_service
@@ -179,7 +179,7 @@ def test_a_connect_failure_moves_to_another_endpoint(world):
 
 
 def test_tcp_and_server_first(world):
-    mesh = Mesh(world, port_name="tcp")
+    mesh = Mesh(world, port_name="tcp", options=["--log-level", "info,access:info", "--log-format", "json"])
     for pod in (mesh.server, mesh.other):
         pod.serve(8080, say("hello"))
     mesh.start()
@@ -189,6 +189,29 @@ def test_tcp_and_server_first(world):
         assert receive_line(connection) == "ping"
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(10) == b""
+    labels = {"reporter": "waypoint", "source_workload": "client", "source_principal": mesh.client.spiffe_id,
+              "destination_service": "server.default.svc.cluster.local", "request_protocol": "tcp",
+              "response_flags": "-", "connection_security_policy": "mutual_tls"}
+    eventually(lambda: mesh.waypoint.metrics().total("istio_tcp_connections_closed_total", **labels) == 1, 5)
+    metrics = mesh.waypoint.metrics()
+    assert metrics.total("istio_tcp_connections_opened_total", **labels) == 1
+    assert metrics.total("istio_tcp_received_bytes_total", **labels) == len("ping\n")
+    assert metrics.total("istio_tcp_sent_bytes_total", **labels) == len("hello\nping\n")
+    entry, = eventually(mesh.waypoint.requests, 5)
+    assert (entry["bytes_received"], entry["bytes_sent"], entry["response_code"], entry["response_flags"]) == (5, 11, 0, None)
+    assert entry["source_principal"] == mesh.client.spiffe_id
+
+
+def test_tcp_without_an_endpoint_is_counted_and_logged(world):
+    mesh = Mesh(world, port_name="tcp", options=["--log-format", "json"]).start()
+    with mesh.client.connect(mesh.service, 80) as connection:
+        assert_refused(connection)
+    eventually(lambda: mesh.waypoint.metrics().total(
+        "istio_tcp_connections_failed_total", reporter="waypoint", source_workload="client",
+        destination_service_name="server", response_flags="UF,URX") == 1, 5, message=lambda: mesh.waypoint.metrics().text)
+    assert mesh.waypoint.metrics().total("istio_tcp_connections_opened_total") == 0
+    entry, = eventually(mesh.waypoint.requests, 5)
+    assert entry["response_flags"] == "UF,URX"
 
 
 def test_undeclared_server_first_waits_for_detection(world):

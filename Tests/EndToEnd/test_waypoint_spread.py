@@ -67,8 +67,9 @@ class Tunnel:
     def handed_over(self):
         return self.waypoint.metrics().total("ambit_waypoint_streams_handed_over_total")
 
-    def entries(self):
-        return [json.loads(line) for line in self.waypoint.log().splitlines() if '"start_time"' in line]
+    def entries(self, count):
+        """The access log, which is to have so many requests in a moment."""
+        return eventually(lambda: len(found := self.waypoint.requests()) == count and found, 5)
 
 
 def ask(stream, path="/", body=b""):
@@ -111,8 +112,7 @@ def test_streams_of_one_connection_are_spread_and_every_request_is_the_clients(w
     eventually(lambda: tunnel.waypoint.metrics().total(
         "istio_requests_total", source_principal=tunnel.client.spiffe_id, response_code="200", response_flags="-",
         connection_security_policy="mutual_tls") == total, 5)
-    entries = tunnel.entries()
-    assert len(entries) == total
+    entries = tunnel.entries(total)
     assert {entry["source_principal"] for entry in entries} == {tunnel.client.spiffe_id}
     assert {entry["downstream_remote_address"].rpartition(":")[0].strip("[]").removeprefix("::ffff:")
             for entry in entries} == {tunnel.stranger.ip}
@@ -228,6 +228,11 @@ def test_aborts_are_aborts_in_both_directions(world):
         tunnel.connection.reset(stream)
     eventually(lambda: ended == ["RST"] * STREAMS, 10, message=lambda: str(ended))
     eventually(lambda: tunnel.served() == [0, 0], 5)
+    # Each counts once, and the one of start(), which may have had its endpoint before it was reset or not.
+    opened, closed, failed = (tunnel.waypoint.metrics().total(f"istio_tcp_connections_{name}_total", reporter="waypoint")
+                              for name in ("opened", "closed", "failed"))
+    assert opened == closed
+    assert opened + failed == 2 * STREAMS + 1
 
 
 @pytest.mark.parametrize("ends", ["stream", "connection"])
@@ -255,7 +260,7 @@ def test_requests_of_clients_that_go_away_are_counted_once_each(world, ends):
     eventually(lambda: tunnel.waypoint.metrics().total(
         "istio_requests_total", response_code="0", response_flags="DC") == STREAMS, 5,
         message=lambda: str(tunnel.waypoint.metrics().select("istio_requests_total")))
-    assert sorted(entry["path"] for entry in tunnel.entries()) == [f"/{number}" for number in range(STREAMS)]
+    assert sorted(entry["path"] for entry in tunnel.entries(STREAMS)) == [f"/{number}" for number in range(STREAMS)]
     assert tunnel.served() == [0, 0]
 
 
@@ -318,7 +323,7 @@ def test_requests_beyond_the_limit_are_answered_logged_and_counted(world):
     assert sum(b"x-envoy-overloaded: true" in head for head in heads) == STREAMS - 4
     assert sorted(head.partition(b"\r\n")[0] for head in heads) == [b"HTTP/1.1 200 OK"] * 4 + [b"HTTP/1.1 503 Service Unavailable"] * (STREAMS - 4)
     eventually(lambda: metrics().total("istio_requests_total") == STREAMS, 5)
-    refused = [entry for entry in tunnel.entries() if entry["response_code"] == 503]
+    refused = [entry for entry in tunnel.entries(STREAMS) if entry["response_code"] == 503]
     assert len(refused) == STREAMS - 4
     assert {(entry["response_flags"], entry["response_code_details"]) for entry in refused} == \
         {("UO", "upstream_reset_before_response_started{overflow}")}

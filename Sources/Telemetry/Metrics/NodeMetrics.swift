@@ -38,11 +38,13 @@ package final class NodeMetrics: Sendable {
 
     /// Registers the metrics of the process.
     ///
-    /// - Parameter version: the value of the label `tag` of `istio_build`.
-    package init(_ registry: MetricRegistry, version: String) {
+    /// - Parameters:
+    ///   - component: the value of the label `component` of `istio_build`.
+    ///   - version: that of its label `tag`.
+    package init(_ registry: MetricRegistry, component: String = "ambit-tunnel", version: String) {
         registry.gauge(
             MetricFamily(.gauge, "istio_build", "Istio component build info"),
-            LabelText([("component", "ambit-tunnel"), ("tag", version)])
+            LabelText([("component", component), ("tag", version)])
         ).set(1)
         activeProxies = registry.gauge(
             MetricFamily(.gauge, "workload_manager_active_proxy_count", "The total number of pods served"))

@@ -1,18 +1,24 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// Which end of a connection reports it.
-package enum Reporter: UInt8, CaseIterable, Sendable {
+/// Which end of a connection reports it, or who is between the two.
+package enum Reporter: UInt8, Sendable {
     /// The client's side: outbound.
     case source
     /// The server's side: inbound.
     case destination
+    /// In between.
+    case waypoint
+
+    /// The two that a tunnel can be.
+    package static let ends: [Reporter] = [.source, .destination]
 
     /// The value of the `reporter` label.
     package var label: String {
         switch self {
         case .source: "source"
         case .destination: "destination"
+        case .waypoint: "waypoint"
         }
     }
 
@@ -20,7 +26,7 @@ package enum Reporter: UInt8, CaseIterable, Sendable {
     package var direction: String {
         switch self {
         case .source: "outbound"
-        case .destination: "inbound"
+        case .destination, .waypoint: "inbound"
         }
     }
 }

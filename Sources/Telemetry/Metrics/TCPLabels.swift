@@ -17,6 +17,8 @@ package struct TCPLabels: SeriesLabels {
     package var destinationServiceName = ""
     /// How the connection failed: a failed connection is counted in a series of its own.
     package var responseFlags = ResponseFlags.none
+    /// The same in Envoy's words, where a waypoint reports.
+    package var requestFlags = RequestFlags(rawValue: 0)
     /// Whether the connection between the two ends is mutual TLS.
     package var isMutualTLS = false
 
@@ -50,7 +52,7 @@ package struct TCPLabels: SeriesLabels {
             ("destination_version", known(destination.version)),
             ("destination_cluster", known(destination.cluster)),
             ("request_protocol", "tcp"),
-            ("response_flags", responseFlags.label),
+            ("response_flags", reporter == .waypoint ? requestFlags.label : responseFlags.label),
             ("connection_security_policy", isMutualTLS ? "mutual_tls" : "unknown"),
         ])
         if !source.region.isEmpty { text.append("source_region", source.region) }

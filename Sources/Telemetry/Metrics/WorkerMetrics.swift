@@ -33,7 +33,7 @@ package final class WorkerMetrics: Sendable {
     /// Registers the parts of one worker.
     package init(_ registry: MetricRegistry) {
         func histograms(_ name: String, _ help: String, _ bounds: HistogramBounds) -> [Histogram] {
-            Reporter.allCases.map { reporter in
+            Reporter.ends.map { reporter in
                 registry.histogram(
                     MetricFamily(.histogram, name, help), LabelText([("reporter", reporter.label)]), bounds: bounds)
             }
@@ -42,7 +42,7 @@ package final class WorkerMetrics: Sendable {
             "ambit_connect_duration_seconds", "Time to connect a TCP connection to where it was sent", .latency)
         handshakeTimes = histograms(
             "ambit_tls_handshake_duration_seconds", "Time of a TLS handshake, failed ones included", .latency)
-        resumptions = Reporter.allCases.map { reporter in
+        resumptions = Reporter.ends.map { reporter in
             registry.counter(
                 MetricFamily(
                     .counter, "ambit_tls_resumed_handshakes", "TLS handshakes that resumed an earlier session"),
@@ -53,12 +53,12 @@ package final class WorkerMetrics: Sendable {
         lifetimes = histograms(
             "ambit_connection_duration_seconds", "Time from a connection's start to its end", .lifetime)
         let refused = MetricFamily(.counter, "ambit_refusals", "Connections that were not served, by reason")
-        refusals = Reporter.allCases.flatMap { reporter in
+        refusals = Reporter.ends.flatMap { reporter in
             RefusalReason.allCases.map { reason in
                 registry.counter(refused, LabelText([("reporter", reporter.label), ("reason", reason.label)]))
             }
         }
-        openSockets = Reporter.allCases.map { reporter in
+        openSockets = Reporter.ends.map { reporter in
             registry.gauge(
                 MetricFamily(.gauge, "istio_tcp_sockets_open", "Sockets of connections open now"),
                 LabelText([("reporter", reporter.label)]))

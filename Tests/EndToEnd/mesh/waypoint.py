@@ -85,6 +85,10 @@ class Waypoint:
     def log(self):
         return self.process.text()
 
+    def requests(self):
+        """The access log so far (--log-format json)."""
+        return [json.loads(line) for line in self.log().splitlines() if '"start_time"' in line]
+
 
 def http_service(world, name, port=80, target=8080, port_name="http", selector=None, labels=USE, **spec):
     """A service whose port is declared by its name, bound to the waypoint."""
