@@ -62,7 +62,12 @@ let modules: [(name: String, dependencies: [String])] = [
     ("HBONE", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS"]),
     ("Kubernetes", ["Bytes", "Identity", "LinuxIO", "Mesh", "Telemetry", "HTTP2", "TLS", "Manifest", "HBONE"]),
     ("CNI", ["Bytes", "LinuxIO", "Telemetry", "Manifest", "Kubernetes"]),
-    ("Operator", ["Bytes", "LinuxIO", "Mesh", "Manifest", "HTTP", "HTTPRouting", "Kubernetes"]),
+    (
+        "Operator",
+        [
+            "Bytes", "Identity", "LinuxIO", "Mesh", "Telemetry", "Manifest", "HTTP", "HTTPRouting", "Kubernetes",
+        ]
+    ),
     ("Certificates", ["Bytes", "Identity", "LinuxIO", "HTTP2", "TLS", "GRPC", "HBONE"]),
     (
         "CertificateService",
@@ -83,8 +88,7 @@ let modules: [(name: String, dependencies: [String])] = [
         "Waypoint",
         [
             "Bytes", "HTTP", "HTTP1", "HTTP2", "Identity", "LinuxIO", "Mesh", "Telemetry", "Routing", "HTTPRouting",
-            "TLS",
-            "Manifest", "HBONE", "Kubernetes", "GRPC",
+            "TLS", "Manifest", "HBONE", "Kubernetes", "GRPC", "Certificates",
         ]
     ),
 ]
@@ -137,8 +141,8 @@ let package = Package(
             .executableTarget(
                 name: "ambit-waypoint",
                 dependencies: [
-                    "Bytes", "Console", "Identity", "LinuxIO", "Kubernetes", "Manifest", "Operator", "Telemetry",
-                    "Waypoint",
+                    "Bytes", "Certificates", "Console", "Identity", "LinuxIO", "Kubernetes", "Manifest", "Operator",
+                    "Telemetry", "Waypoint",
                 ],
                 swiftSettings: settings(), linkerSettings: release + testLinker),
             .testTarget(

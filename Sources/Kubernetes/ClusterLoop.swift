@@ -40,6 +40,8 @@ final class ClusterLoop {
     private var isStopped = false
     /// Whether objects are passed on as text too.
     private let keepsText: Bool
+    /// Whether what who writes their status needs is passed on.
+    private let keepsFacts: Bool
 
     /// Bookmarks come every minute: a watch that is silent for three has stalled.
     private static let watchSilence = Nanoseconds.seconds(180)
@@ -47,13 +49,14 @@ final class ClusterLoop {
     init(
         _ credentials: ClusterCredentials, kinds: [ObjectKind], reader: ManifestReader,
         updates: Mailbox<ClusterUpdate>, stop: Mailbox<Void>, poller: PollerBox, seed: UInt64,
-        keepsText: Bool
+        keepsText: Bool, keepsFacts: Bool
     ) {
         self.credentials = credentials
         self.updates = updates
         self.stop = stop
         self.poller = poller
         self.keepsText = keepsText
+        self.keepsFacts = keepsFacts
         random = RandomSource(seed: seed)
         reduction = ObjectReduction(reader: reader)
         let start = now
@@ -182,6 +185,11 @@ final class ClusterLoop {
         let resource = reflectors[index].resource
         let apiVersion = resource.apiVersion(reflectors[index].versionName)
         let update = reduction.update(node, resource.kind, apiVersion: apiVersion)
+        if keepsFacts, let key = ObjectReduction.key(node, resource.kind),
+            let facts = ObjectFacts(node, resource.kind, version: reflectors[index].versionName)
+        {
+            updates.post(.facts(key, facts))
+        }
         updates.post(update)
         guard keepsText, case .set(let object, _) = update else { return }
         updates.post(.text(object.key, ObjectText.octets(node, resource.kind, apiVersion: apiVersion)))

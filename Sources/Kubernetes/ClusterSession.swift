@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Bytes
+package import Bytes
 internal import HBONE
 internal import LinuxIO
 package import Manifest
@@ -51,22 +51,32 @@ package final class ClusterSession {
 
     /// Sends a request and waits for the answer.
     ///
+    /// - Parameter deadline: when it must have been sent and answered: what would be later is not sent, for a right to write that ends.
     /// - Throws: `.credentials`, `.unresolved`, `.connection`, `.timedOut`, `.tooLarge`, `.reset`; a refusal is an answer.
-    package func ask(_ request: APIRequest) throws(KubernetesError) -> Answer {
+    package func ask(
+        _ request: APIRequest, before deadline: MonotonicTime = .distantFuture
+    ) throws(KubernetesError) -> Answer {
         let token = try credentials.readToken()
         if let link, link.isDraining { close(link, "the server goes away") }
         let wasConnected = link != nil
         do throws(KubernetesError) {
-            return try answer(request, token)
+            return try answer(request, token, before: deadline)
         } catch {
             // A kept connection may have ended meanwhile: what only reads may be asked again.
             guard wasConnected, request.method == .get else { throw error }
-            return try answer(request, token)
+            return try answer(request, token, before: deadline)
         }
     }
 
-    private func answer(_ request: APIRequest, _ token: String?) throws(KubernetesError) -> Answer {
+    private func answer(
+        _ request: APIRequest, _ token: String?, before deadline: MonotonicTime
+    ) throws(KubernetesError) -> Answer {
         let link = try connected()
+        var request = request
+        // Connecting takes its time too.
+        let now = MonotonicClock.now()
+        guard now < deadline else { throw .timedOut }
+        if deadline != .distantFuture { request.timeout = min(request.timeout, deadline - now) }
         let number = nextCall
         nextCall += 1
         let isStarted = link.start { calls, http2 in

@@ -27,6 +27,8 @@ package final class ClusterSource {
         package var debouncer = ChangeDebouncer()
         /// Where what is known outlives the process; empty for nowhere.
         package var stateDirectory = ""
+        /// Whether what who writes objects' status needs is kept.
+        package var keepsFacts = false
 
         /// The kinds that a tunnel reads, or those that a waypoint reads too.
         package init(forWaypoint: Bool) {
@@ -56,7 +58,12 @@ package final class ClusterSource {
     private var listed: [ObjectKind: Set<ObjectKey>] = [:]
     /// Kinds of which an object could not be told which it is, since the list began.
     private var lost: [ObjectKind: [Finding]] = [:]
-    private var objectFindings: [ObjectKey: [Finding]] = [:]
+    /// What is wrong with single objects.
+    package private(set) var objectFindings: [ObjectKey: [Finding]] = [:]
+    /// Objects that cannot be used as they are now: their last good version counts, if there is one.
+    package private(set) var refused: Set<ObjectKey> = []
+    /// Of `Options.keepsFacts`: what is known of the objects whose status may be written, those that cannot be used included.
+    package private(set) var facts: [ObjectKey: ObjectFacts] = [:]
     private var troubles: [ObjectKind: String] = [:]
     /// What is wrong with the connection; nil when nothing is.
     private var connectionTrouble: String?
@@ -82,11 +89,11 @@ package final class ClusterSource {
             stopping = stop
             let poller = PollerBox(try Poller(capacity: 16))
             try poller.value.addReadable(stop.descriptor, token: ClusterLoop.stopToken)
-            let keepsText = keeper != nil
+            let (keepsText, keepsFacts) = (keeper != nil, options.keepsFacts)
             let thread = try WorkerThread(name: "ambit-api-client") {
                 ClusterLoop(
                     credentials, kinds: options.kinds, reader: options.reader, updates: updates, stop: stop,
-                    poller: poller, seed: seed, keepsText: keepsText
+                    poller: poller, seed: seed, keepsText: keepsText, keepsFacts: keepsFacts
                 ).run()
             }
             thread.detach()
@@ -203,12 +210,15 @@ package final class ClusterSource {
         switch update {
         case .set(let object, let findings):
             store.set(object)
+            refused.remove(object.key)
             onChange?(object.key, object)
             objectFindings[object.key] = findings.isEmpty ? nil : findings
             listed[object.key.kind]?.insert(object.key)
         case .text(let key, let octets): keeper?.post(.set(key, octets))
+        case .facts(let key, let facts): self.facts[key] = facts
         case .refused(let key, let findings):
             objectFindings[key] = findings
+            refused.insert(key)
             listed[key.kind]?.insert(key)
         case .removed(let key): remove(key)
         case .lost(let kind, let findings): lost[kind] = findings
@@ -218,15 +228,20 @@ package final class ClusterSource {
         case .listComplete(let kind):
             let kept = listed.removeValue(forKey: kind) ?? []
             // One of those that did not come may be the one that could not be told.
-            if lost[kind] == nil { for key in store.keys(kind) where !kept.contains(key) { remove(key) } }
+            if lost[kind] == nil { for key in known(kind) where !kept.contains(key) { remove(key) } }
             synced(kind)
         case .absent(let kind):
             listed[kind] = nil
-            for key in store.keys(kind) { remove(key) }
+            for key in known(kind) { remove(key) }
             synced(kind)
         case .trouble(let kind, let text): troubles[kind] = text
         case .connection(let text): connectionTrouble = text
         }
+    }
+
+    /// The objects of a kind, those that could never be used included.
+    private func known(_ kind: ObjectKind) -> Set<ObjectKey> {
+        Set(store.keys(kind)).union(facts.keys.filter { $0.kind == kind })
     }
 
     private func synced(_ kind: ObjectKind) {
@@ -240,6 +255,8 @@ package final class ClusterSource {
     private func remove(_ key: ObjectKey) {
         keeper?.post(.removed(key))
         store.remove(key)
+        facts[key] = nil
+        refused.remove(key)
         onChange?(key, nil)
         objectFindings[key] = nil
         listed[key.kind]?.remove(key)

@@ -9,6 +9,8 @@ enum ClusterUpdate: Sendable {
     case set(ManifestObject, [Finding])
     /// What a snapshot keeps of the object that was just set.
     case text(ObjectKey, [UInt8])
+    /// What who writes the object's status needs to know of it, whether it can be used or not.
+    case facts(ObjectKey, ObjectFacts)
     /// An object that cannot be used as it is now: its last good version counts.
     case refused(ObjectKey, [Finding])
     /// An object is gone.

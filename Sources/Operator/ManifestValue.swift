@@ -14,6 +14,9 @@ package indirect enum ManifestValue: Sendable {
     /// A string.
     package static func text(_ text: String) -> ManifestValue { .scalar(text, .string) }
 
+    /// A truth.
+    package static func flag(_ isTrue: Bool) -> ManifestValue { .scalar(isTrue ? "true" : "false", .boolean(isTrue)) }
+
     /// A whole number.
     package static func number(_ number: Int) -> ManifestValue { .scalar("\(number)", .integer(Int64(number))) }
 

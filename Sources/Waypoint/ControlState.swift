@@ -21,7 +21,7 @@ final class ControlState: Sendable {
 
     private let content: Lock<Content>
     let configuration: WaypointConfiguration
-    let readiness = Readiness(pending: ["start"])
+    let readiness = Readiness(pending: ["start", "certificate"])
 
     init(_ configuration: WaypointConfiguration, _ routes: Routes) {
         self.configuration = configuration

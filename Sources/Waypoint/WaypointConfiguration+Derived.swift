@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Certificates
 internal import HTTP1
 internal import HTTP2
 internal import Identity
@@ -17,6 +18,21 @@ extension WaypointConfiguration {
         options.clusterID = clusterID
         options.network = network
         return options
+    }
+
+    /// Where certificates come from: a waypoint asks for its own account only.
+    var certificates: CertificateSettings {
+        var source = CertificateSettings.Source.directory(caDirectory)
+        if let caAddress {
+            var service = CertificateSettings.Service(
+                host: caAddress.host, port: caAddress.port, rootsFile: caRootsFile, tokenFile: caTokenFile)
+            service.clusterID = clusterID
+            service.impersonates = false
+            source = .service(service)
+        }
+        var settings = CertificateSettings(source: source, trustDomain: trustDomain)
+        settings.validitySeconds = svidValiditySeconds
+        return settings
     }
 
     /// HTTP/2 of tunnels: many more streams than a tunnel of one pod, each with a window that a slow reader may fill.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Bytes
+package import Certificates
 package import Identity
 internal import LinuxIO
 package import Telemetry
@@ -45,6 +46,12 @@ package struct WaypointConfiguration: Sendable {
     package var podName = ""
     /// Folder with the embedded CA (`--ca-dir`).
     package var caDirectory: String
+    /// CA service to take certificates from (`--ca-address`); nil: the embedded CA.
+    package var caAddress: CertificateAuthorityAddress?
+    /// Authorities of the CA service's certificate (`--ca-root-cert`).
+    package var caRootsFile = "/var/run/secrets/istio/root-cert.pem"
+    /// Token for the CA service (`--ca-token`).
+    package var caTokenFile = "/var/run/secrets/tokens/istio-token"
     /// Trust domain of all identities (`--trust-domain`).
     package var trustDomain = TrustDomain.clusterLocal
     /// Name of this cluster in logs and metrics (`--cluster-id`); Istio's default.

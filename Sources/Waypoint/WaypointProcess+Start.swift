@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Bytes
+internal import Certificates
 internal import HTTPRouting
 internal import Identity
 internal import Kubernetes
@@ -55,11 +56,13 @@ extension WaypointProcess {
         }
     }
 
-    static func openAuthority(_ configuration: WaypointConfiguration) throws(WaypointError) -> CertificateAuthority {
-        do throws(IdentityError) {
-            return try CertificateAuthority.open(
-                directory: configuration.caDirectory, trustDomain: configuration.trustDomain, now: .now())
+    static func openCertificate(
+        _ configuration: WaypointConfiguration, seed: UInt64
+    ) throws(WaypointError) -> OwnCertificate {
+        do throws(CertificateError) {
+            return try OwnCertificate(configuration.certificates, seed: seed)
         } catch {
+            if configuration.caAddress != nil { throw .configuration("--ca-address: \(error)") }
             throw .authority(directory: configuration.caDirectory, "\(error)")
         }
     }

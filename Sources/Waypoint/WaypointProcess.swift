@@ -63,9 +63,7 @@ package final class WaypointProcess {
             throw .configuration("no configuration: \(source.waitingFor)")
         }
         let seed = UInt64(truncatingIfNeeded: WallClock.now())
-        certificate = OwnCertificate(
-            authority: try Self.openAuthority(configuration), validitySeconds: configuration.svidValiditySeconds,
-            seed: seed)
+        certificate = try Self.openCertificate(configuration, seed: seed)
         var directory = EndpointDirectory()
         let routes = Self.compile(configuration, loaded.model, generation: 1, &directory)
         self.directory = directory
@@ -93,7 +91,8 @@ package final class WaypointProcess {
         }
         while true {
             let outcome = signals.wait(
-                alsoFor: [source.descriptor, clock.descriptor], milliseconds: pauseMilliseconds())
+                alsoFor: [source.descriptor, clock.descriptor] + certificate.descriptors,
+                milliseconds: pauseMilliseconds())
             if let number = outcome.signal {
                 lane.log(.info, .main, "drain begins") { $0.field("signal", UInt64(number)) }
                 drain()
@@ -110,10 +109,10 @@ package final class WaypointProcess {
     }
 
     private func pauseMilliseconds() -> CInt {
-        let seconds = certificate.renewal.seconds - UnixTime.now().seconds
-        let untilCertificate = seconds < 1 << 20 ? max(0, seconds) * 1000 + 10 : Int64.max
+        let now = MonotonicClock.now()
+        let untilCertificate = certificate.pause(now: now, time: .now()).map { $0.milliseconds + 10 } ?? Int64.max
         let deadline = min(source.deadline, grace.deadline ?? .distantFuture, tidying.deadline)
-        let untilFolder = max(0, (deadline - MonotonicClock.now()).milliseconds + 1)
+        let untilFolder = max(0, (deadline - now).milliseconds + 1)
         return CInt(clamping: min(untilCertificate, untilFolder))
     }
 
@@ -147,7 +146,7 @@ package final class WaypointProcess {
         for finding in new { lane.log(finding.severity == .error ? .error : .warn, .config, finding.description) }
     }
 
-    /// Mints the certificate that is due, for the identity that the configuration says.
+    /// Asks for the certificate that is due, for the identity that the configuration says, and takes it when it has come.
     private func refreshIdentity() {
         let routes = state.routes
         var account = configuration.serviceAccount
@@ -158,9 +157,18 @@ package final class WaypointProcess {
         do {
             let wanted = try SPIFFEID(
                 trustDomain: configuration.trustDomain, namespace: configuration.namespace, serviceAccount: account)
-            guard let identity = try certificate.refresh(wanted, now: .now()) else { return }
-            for mailbox in mailboxes { mailbox.post(.identity(identity)) }
-            lane.log(.info, .identity, "certificate issued") { $0.field("identity", wanted.description) }
+            let changes = certificate.refresh(wanted, now: MonotonicClock.now(), time: .now())
+            guard !changes.isEmpty else { return }
+            for change in changes {
+                switch change {
+                case .issued(let identity):
+                    for mailbox in mailboxes { mailbox.post(.identity(identity)) }
+                    state.readiness.done("certificate")
+                    lane.log(.info, .identity, "certificate issued") { $0.field("identity", wanted.description) }
+                case .failed(let error):
+                    lane.log(.error, .identity, "certificate could not be issued") { $0.field("error", error) }
+                }
+            }
         } catch {
             lane.log(.error, .identity, "certificate could not be issued") { $0.field("error", "\(error)") }
         }

@@ -11,6 +11,7 @@ enum Main {
     private static var commands: [(name: String, summary: String, run: ([String]) throws -> ExitCode)] {
         [
             ("run", RunCommand.command.summary, RunCommand.main),
+            ("controller", ControllerCommand.command.summary, ControllerCommand.main),
             ("apply", ApplyCommand.command.summary, ApplyCommand.main),
             ("generate", GenerateCommand.command.summary, GenerateCommand.main),
             ("list", ListCommand.command.summary, ListCommand.main),

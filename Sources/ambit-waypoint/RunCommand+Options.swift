@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Bytes
+internal import Certificates
 internal import Console
 internal import Identity
 internal import Telemetry
@@ -32,6 +33,15 @@ extension RunCommand {
             .text("pod", "NAME", \.podName, "Name of the pod it runs in.").from("POD_NAME"),
             .text("ca-dir", "DIR", \.caDirectory, "Folder of the embedded CA, made at the first start.")
                 .from("AMBIT_CA_DIR"),
+            Option(
+                "ca-address", "HOST:PORT", \.caAddress, "CA service to take certificates from, instead of --ca-dir.",
+                expected: "a host and port; write for example istiod.istio-system.svc:15012",
+                show: { $0?.description ?? "" }, read: { CertificateAuthorityAddress($0) }
+            ).from("CA_ADDRESS"),
+            .text("ca-root-cert", "FILE", \.caRootsFile, "Authorities of the CA service's own certificate, PEM.")
+                .from("CA_ROOT_CERT"),
+            .text("ca-token", "FILE", \.caTokenFile, "Token for the CA service; read again for every certificate.")
+                .from("AMBIT_CA_TOKEN"),
             Option(
                 "trust-domain", "DOMAIN", \.trustDomain, "Trust domain of all identities.",
                 expected: "a trust domain (lower-case letters, digits, dots, dashes, underscores)",

@@ -143,7 +143,7 @@ def test_levels_and_scopes_of_the_log_are_those_of_the_source(name, enumeration)
 def test_every_option_that_the_page_mentions_exists_in_some_command():
     commands = ["run", "check", "forward", "workloads", "services", "policies", "certificates", "connections", "log"]
     help_texts = [run(binary(), name, "--help").stdout for name in commands]
-    help_texts += [run(waypoint.binary(), name, "--help").stdout for name in ("apply", "delete", "run", "analyze", "list")]
+    help_texts += [run(waypoint.binary(), name, "--help").stdout for name in ("apply", "delete", "run", "analyze", "list", "controller")]
     known = set(re.findall(r"--[a-z][a-z-]+", "".join(help_texts)))
     assert set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)", TEXT)) - known == set()
 
@@ -285,3 +285,8 @@ def test_what_has_no_effect_is_documented_as_a_warning(file, title):
     rows = [row for row in routing_section(title).splitlines() if row.startswith("|")]
     for name in unused:
         assert any(f"`{name}`" in row and "*warning*" in row for row in rows), name
+
+
+def test_every_option_of_the_controller_is_documented():
+    options = set(re.findall(r"--[a-z][a-z-]+", run(waypoint.binary(), "controller", "--help").stdout))
+    assert options - {"--help", "--kubernetes"} - set(re.findall(r"--[a-z][a-z-]+", section("Waypoints"))) == set()

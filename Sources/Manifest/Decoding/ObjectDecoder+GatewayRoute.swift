@@ -186,7 +186,8 @@ extension ObjectDecoder {
         default:
             reportRule(
                 at: node,
-                "a backend of kind \(printable(kind)) (\(printable(group))) is not supported: its share gets 500")
+                "a backend of kind \(printable(kind)) (\(printable(group))) is not supported: its share gets 500",
+                reason: .invalidKind)
         }
         if backend.filters.redirect != nil {
             reportRule(at: node, "a redirect of one backend is not supported: its share gets 500")

@@ -95,8 +95,8 @@ extension ObjectDecoder {
     }
 
     /// Notes something that makes one rule void, and not its object.
-    mutating func reportRule(at node: YAMLNode, _ text: String) {
-        report(.error, at: node, text, counts: false)
+    mutating func reportRule(at node: YAMLNode, _ text: String, reason: Finding.Reason? = nil) {
+        report(.error, at: node, text, counts: false, reason: reason)
     }
 
     // MARK: - Header fields

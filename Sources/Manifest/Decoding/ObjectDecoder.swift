@@ -57,14 +57,17 @@ struct ObjectDecoder {
     /// Notes a finding about the value that is being read.
     ///
     /// - Parameter counts: false for an error that makes a part of the object void, and not the object.
-    mutating func report(_ severity: Finding.Severity, at node: YAMLNode, _ text: String, counts: Bool = true) {
+    mutating func report(
+        _ severity: Finding.Severity, at node: YAMLNode, _ text: String, counts: Bool = true,
+        reason: Finding.Reason? = nil
+    ) {
         if severity == .error, counts { errorCount += 1 }
         guard findings.count <= Self.findingLimit else { return }
         let isLast = findings.count == Self.findingLimit
         findings.append(
             Finding(
                 severity, file: file, line: node.position.line, object: objectName, field: isLast ? "" : fieldPath,
-                text: isLast ? "more of its fields are wrong; correct these first" : text))
+                text: isLast ? "more of its fields are wrong; correct these first" : text, reason: reason))
     }
 
     /// Notes a value of the wrong type.

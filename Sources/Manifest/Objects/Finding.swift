@@ -11,6 +11,15 @@ package struct Finding: Hashable, Sendable, CustomStringConvertible {
         case error
     }
 
+    /// What a finding means for the status of a route (Gateway API's reasons); most have no word of their own.
+    package enum Reason: String, Hashable, Sendable {
+        case noMatchingParent = "NoMatchingParent"
+        case unsupportedProtocol = "UnsupportedProtocol"
+        case conflicted = "Conflicted"
+        case backendNotFound = "BackendNotFound"
+        case invalidKind = "InvalidKind"
+    }
+
     /// How bad it is.
     package var severity: Severity
     /// The file, relative to its folder; empty for an object from the API server.
@@ -23,10 +32,13 @@ package struct Finding: Hashable, Sendable, CustomStringConvertible {
     package var field: String
     /// What is wrong, and what to do about it.
     package var text: String
+    /// What it means for a route's status.
+    package var reason: Reason?
 
     /// Puts the parts together.
     package init(
-        _ severity: Severity, file: String = "", line: UInt32 = 0, object: String = "", field: String = "", text: String
+        _ severity: Severity, file: String = "", line: UInt32 = 0, object: String = "", field: String = "",
+        text: String, reason: Reason? = nil
     ) {
         self.severity = severity
         self.file = file
@@ -34,6 +46,7 @@ package struct Finding: Hashable, Sendable, CustomStringConvertible {
         self.object = object
         self.field = field
         self.text = text
+        self.reason = reason
     }
 
     /// One line for an operator: `pods.yaml:12: error: Pod default/a: spec.nodeName: must be a string`.

@@ -71,8 +71,8 @@ extension RouteTranslator {
             guard knowsServices else { return [] }
             note(
                 entry, line: parent.line, field: field,
-                "there is no \(parent.kind) \(printable(namespace))/\(printable(parent.name)); the route has no effect on it"
-            )
+                "there is no \(parent.kind) \(printable(namespace))/\(printable(parent.name)); the route has no effect on it",
+                reason: .noMatchingParent)
             return []
         }
         let isOwn = namespace == entry.object.key.namespace
@@ -82,7 +82,8 @@ extension RouteTranslator {
             if ports.isEmpty, let port = parent.port {
                 note(
                     entry, line: parent.line, field: field + ".port",
-                    "Service \(service.namespace)/\(service.name) has no port \(port); the route has no effect on it")
+                    "Service \(service.namespace)/\(service.name) has no port \(port); the route has no effect on it",
+                    reason: .noMatchingParent)
             }
             for port in ports {
                 let isForRequests = kind == .httpRoute || kind == .grpcRoute
@@ -90,7 +91,8 @@ extension RouteTranslator {
                     if parent.port != nil {
                         note(
                             entry, line: parent.line, field: field + ".port",
-                            "port \(port.servicePort) is declared to be no HTTP; the route has no effect on it")
+                            "port \(port.servicePort) is declared to be no HTTP; the route has no effect on it",
+                            reason: .unsupportedProtocol)
                     }
                     continue
                 }
@@ -106,7 +108,8 @@ extension RouteTranslator {
         for bound in routes {
             note(
                 bound.entry, line: 0, field: "spec.parentRefs",
-                "Conflicted: port \(key.port) of \(key.service.hostname) has a \(kind.name), which counts instead")
+                "Conflicted: port \(key.port) of \(key.service.hostname) has a \(kind.name), which counts instead",
+                reason: .conflicted)
         }
     }
 

@@ -43,12 +43,13 @@ struct RouteTranslator {
     }
 
     mutating func note(
-        _ entry: ObjectStore.Entry, _ severity: Finding.Severity = .warning, line: UInt32, field: String, _ text: String
+        _ entry: ObjectStore.Entry, _ severity: Finding.Severity = .warning, line: UInt32, field: String,
+        _ text: String, reason: Finding.Reason? = nil
     ) {
         note(
             Finding(
                 severity, file: entry.file, line: line > 0 ? line : entry.object.line,
-                object: entry.object.key.description, field: field, text: text))
+                object: entry.object.key.description, field: field, text: text, reason: reason))
     }
 
     // MARK: - Finding services
@@ -108,14 +109,16 @@ struct RouteTranslator {
             guard knowsServices else { return .invalid }
             note(
                 entry, line: reference.line, field: reference.field,
-                "there is no \(printable(name)): its share of the requests is answered 500")
+                "there is no \(printable(name)): its share of the requests is answered 500",
+                reason: .backendNotFound)
             return .invalid
         }
         guard let number = self.port(of: found, reference, port) else {
             note(
                 entry, line: reference.line, field: reference.field,
                 reference.port.map { "\(printable(name)) has no port \($0): its share of the requests is answered 500" }
-                    ?? "names no port of \(printable(name)): its share of the requests is answered 500")
+                    ?? "names no port of \(printable(name)): its share of the requests is answered 500",
+                reason: .backendNotFound)
             return .invalid
         }
         if let subset = reference.subset, policies[found.key]?.subsets.contains(where: { $0.name == subset }) != true {

@@ -69,16 +69,12 @@ class Api:
             return 200, discovered
         resource, version, namespace, name, subresource = self.locate(path)
         verb = self.verb(method, name, query)
-        denied = [verb, resource.plural] in user.get("denied", []) or ["*", resource.plural] in user.get("denied", [])
-        right = (verb, resource.group, resource.plural)
-        if "rules" in user and list(right) not in user["rules"]:
-            denied = True
-        if not denied:
-            self.used.setdefault(user["user"], set()).add(right)
-        if denied:
-            group = f' in API group "{resource.group}"'
-            raise Refused(403, "Forbidden", f'{resource.plural} is forbidden: User "{user["user"]}" cannot {verb} resource '
-                          f'"{resource.plural}"{group} at the cluster scope')
+        what = f"{resource.plural}/{subresource}" if subresource else resource.plural
+        self.authorize(verb, resource.group, what, user)
+        applies = headers.get("content-type", "").startswith("application/apply-patch")
+        if applies and (namespace, name) not in self.store.of(resource.group, resource.plural):
+            # Who applies an object that is not there makes it.
+            self.authorize("create", resource.group, what, user)
         if resource.plural == "tokenreviews":
             return 201, self.review_token(json.loads(body))
         if resource.plural == "selfsubjectaccessreviews":
@@ -86,6 +82,13 @@ class Api:
         if verb in ("list", "watch"):
             return self.collection(verb, resource, version, namespace, query)
         return self.single(verb, resource, version, namespace, name, subresource, query, headers, body)
+
+    def authorize(self, verb, group, what, user):
+        denied = [verb, what] in user.get("denied", []) or ["*", what] in user.get("denied", [])
+        if denied or ("rules" in user and [verb, group, what] not in user["rules"]):
+            raise Refused(403, "Forbidden", f'{what} is forbidden: User "{user["user"]}" cannot {verb} resource '
+                          f'"{what}" in API group "{group}" at the cluster scope')
+        self.used.setdefault(user["user"], set()).add((verb, group, what))
 
     @staticmethod
     def verb(method, name, query):
@@ -186,7 +189,8 @@ class Api:
         if verb == "get":
             return 200, self.shown(resource, version, store.get(resource, namespace, name))
         if verb == "delete":
-            value = store.delete(resource, namespace, name)
+            options = json.loads(body) if body else {}
+            value = store.delete(resource, namespace, name, options.get("preconditions") or {})
             return 200, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
                          "details": {"name": name, "kind": resource.plural, "uid": value["metadata"]["uid"]}}
         patch = json.loads(body)

@@ -125,7 +125,10 @@ class Store:
         if resource.kind == "Namespace":
             meta.setdefault("labels", {})["kubernetes.io/metadata.name"] = meta["name"]
             value.setdefault("status", {"phase": "Active"})
-        return self._commit("ADDED", resource, key, value)
+        made = self._commit("ADDED", resource, key, value)
+        if meta.get("ownerReferences"):
+            self._collect()
+        return made
 
     def replace(self, resource, namespace, name, value, subresource=""):
         old = self.get(resource, namespace, name)
@@ -159,6 +162,10 @@ class Store:
         key = (namespace if resource.namespaced else "", name)
         old = self.of(resource.group, resource.plural).get(key)
         if kind == "apply":
+            if old is not None:
+                self._check(old, resource, name, patch.get("metadata", {}))
+            elif patch.get("metadata", {}).get("uid"):
+                raise Refused(409, "Conflict", f'{resource.plural} "{name}": uid mismatch: the object is not there')
             new = patches.apply(old, patch, manager, force, now())
             if old is None:
                 return self.create(resource, namespace, new), True
@@ -168,9 +175,29 @@ class Store:
         new = patches.json_patch(old, patch) if kind == "json" else patches.merge(old, patch, strategic=kind == "strategic")
         return self.replace(resource, namespace, name, new, subresource), False
 
-    def delete(self, resource, namespace, name):
+    def delete(self, resource, namespace, name, preconditions=()):
         value = copy.deepcopy(self.get(resource, namespace, name))
-        return self._commit("DELETED", resource, (namespace if resource.namespaced else "", name), value)
+        self._check(value, resource, name, {field: preconditions[field] for field in preconditions})
+        deleted = self._commit("DELETED", resource, (namespace if resource.namespaced else "", name), value)
+        self._collect()
+        return deleted
+
+    @staticmethod
+    def _check(old, resource, name, wanted):
+        """Refuses what is meant for another object of the name, or for another version of it."""
+        for field in ("uid", "resourceVersion"):
+            if wanted.get(field) and wanted[field] != old["metadata"].get(field):
+                raise Refused(409, "Conflict", f'Operation cannot be fulfilled on {resource.plural} "{name}": Precondition '
+                              f"failed: {field} in precondition: {wanted[field]}, in object meta: {old['metadata'][field]}")
+
+    def _collect(self):
+        """The garbage collector: what is owned by nobody that is there goes."""
+        there = {value["metadata"]["uid"] for values in self.objects.values() for value in values.values()}
+        for resource in self.resources():
+            for (namespace, name), value in list(self.of(resource.group, resource.plural).items()):
+                owners = value["metadata"].get("ownerReferences")
+                if owners and not any(owner["uid"] in there for owner in owners):
+                    self.delete(resource, namespace, name)
 
     def _commit(self, kind, resource, key, value):
         values = self.of(resource.group, resource.plural)
