@@ -46,7 +46,7 @@ endef
 .PHONY: help deps deps-build deps-grpc deps-prometheus deps-interop deps-bench build build-debug test test-unit test-e2e \
         test-e2e-and-builds build-thread build-address test-thread test-address test-rotation test-million soak demo interop \
         simulation cost conformance conformance-server fuzz bench bench-quick bench-scale bench-path bench-http2 bench-idle bench-routes \
-        images deploy undeploy fmt lint gates check clean
+        images deploy undeploy test-kubernetes fmt lint gates check clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | column -t -s $$'\t'
@@ -203,12 +203,15 @@ bench-routes: deps build ## CPU time per request with 10,000 routes beside 10 (r
 bench-idle: deps build ## what an idle tunnel costs: memory, wake-ups, per connection (root)
 	$(PYTHON) -B Tests/Benchmarks/idle.py
 
-images: build ## both images FROM scratch as archives in .build/images, without an engine; REGISTRY=name TAG=dev
+images: build ## the images FROM scratch as archives in .build/images, without an engine; REGISTRY=name TAG=dev
 	@$(call install,python3)
 	deploy/images/build $(if $(REGISTRY),--registry $(REGISTRY)) --tag $(or $(TAG),dev)
 
 deploy: build ## the mesh in the cluster of kubectl, with a CA where there is none; FOLDER=kustomization (deploy), KUBECTL
 	deploy/deploy $(FOLDER)
+
+test-kubernetes: deps build ## install, use, upgrade under load and take out the mesh on a real cluster; KUBECONFIG=file IMAGES=registry.example/mesh:1 FOLDER
+	$(PYTHON) -B Tests/Cluster/run.py $(if $(KUBECONFIG),--kubeconfig $(KUBECONFIG)) --images $(or $(IMAGES),:dev) $(if $(FOLDER),--folder $(FOLDER))
 
 undeploy: ## take it out again: nodes and cluster become as they were; FOLDER, KUBECTL as for deploy
 	deploy/undeploy $(FOLDER)
