@@ -50,7 +50,7 @@ package final class ClusterSource {
     package private(set) var snapshotTime: Int64?
     private let updates: Mailbox<ClusterUpdate>
     private let stopping: Mailbox<Void>
-    private var store = ObjectStore()
+    private var translator: MeshTranslator
     private var debouncer: ChangeDebouncer
     /// Kinds that have not been listed yet.
     private var unsynced: Set<ObjectKind>
@@ -69,6 +69,7 @@ package final class ClusterSource {
     private var connectionTrouble: String?
     private var reported: Set<Finding> = []
     private var lastModel: MeshModel?
+    private var hasTold = false
     /// Told of every object that is set, and of every one that is gone, for who keeps an index of objects instead of a mesh.
     package var onChange: ((ObjectKey, ManifestObject?) -> Void)?
 
@@ -80,6 +81,7 @@ package final class ClusterSource {
     ) throws(ManifestError) {
         self.options = options
         self.keeper = keeper
+        translator = MeshTranslator(options.translation)
         debouncer = options.debouncer
         unsynced = Set(options.kinds)
         do throws(SystemError) {
@@ -128,12 +130,12 @@ package final class ClusterSource {
     }
 
     /// The objects that count now.
-    package var objects: ObjectStore { store }
+    package var objects: ObjectStore { translator.store }
 
     /// The namespaces whose label enrols their pods, sorted.
     package var enrolledNamespaces: [String] {
-        store.keys(.namespace).filter {
-            store.object($0)?.metadata.labels["istio.io/dataplane-mode"] == "ambient"
+        translator.store.keys(.namespace).filter {
+            translator.store.object($0)?.metadata.labels["istio.io/dataplane-mode"] == "ambient"
         }.map(\.name).sorted()
     }
 
@@ -149,19 +151,47 @@ package final class ClusterSource {
     ///
     /// - Returns: what the cluster says now; nil when nothing changed since the last call, or not everything has been listed.
     package func load(now: MonotonicTime) -> FolderSource.Load? {
-        receiveEvents(now: now)
-        guard isSynced, lastModel == nil || debouncer.deadline != nil else { return nil }
-        debouncer.reset(now: now)
-        let translation = translate(store, options: options.translation)
-        let findings = ownFindings + translation.findings
-        let newFindings = findings.filter { !reported.contains($0) }
-        reported = Set(findings)
+        guard poll(now: now) else { return nil }
+        let translation = translator.translate()
+        let (findings, newFindings) = report(translation.findings)
         let isModelChanged = translation.model != lastModel
         if isModelChanged { lastModel = translation.model }
-        let unknown = lost.filter(\.key.failsClosed).sorted { $0.key < $1.key }.flatMap(\.value)
         return FolderSource.Load(
             model: translation.model, isModelChanged: isModelChanged, findings: findings, newFindings: newFindings,
             lost: unknown)
+    }
+
+    /// As `load`, for who follows the mesh change by change: a call costs what has changed.
+    ///
+    /// Whoever begins with one of the two goes on with it.
+    package func follow(now: MonotonicTime) -> FolderSource.Change? {
+        guard poll(now: now) else { return nil }
+        let update = translator.follow()
+        let (findings, newFindings) = report(translator.currentFindings)
+        return FolderSource.Change(update: update, findings: findings, newFindings: newFindings, lost: unknown)
+    }
+
+    /// Takes what has come.
+    ///
+    /// - Returns: whether there is something to tell.
+    private func poll(now: MonotonicTime) -> Bool {
+        receiveEvents(now: now)
+        guard isSynced, !hasTold || debouncer.deadline != nil else { return false }
+        hasTold = true
+        debouncer.reset(now: now)
+        return true
+    }
+
+    /// All findings, and those that have not been reported yet.
+    private func report(_ ofObjects: [Finding]) -> (all: [Finding], new: [Finding]) {
+        let all = ownFindings + ofObjects
+        let new = all.filter { !reported.contains($0) }
+        reported = Set(all)
+        return (all, new)
+    }
+
+    private var unknown: [Finding] {
+        lost.filter(\.key.failsClosed).sorted { $0.key < $1.key }.flatMap(\.value)
     }
 
     /// Takes the objects of the snapshot that the process before has left, of all kinds that have not been listed yet.
@@ -182,8 +212,8 @@ package final class ClusterSource {
             else { throw .snapshot(.damaged) }
             restored.append(object)
         }
-        let present = Set(unsynced.flatMap { store.keys($0) })
-        for object in restored where !present.contains(object.key) { store.set(object) }
+        let present = Set(unsynced.flatMap { translator.store.keys($0) })
+        for object in restored where !present.contains(object.key) { translator.store.set(object) }
         snapshotTime = snapshot.saved
     }
 
@@ -209,7 +239,7 @@ package final class ClusterSource {
     private func take(_ update: ClusterUpdate) {
         switch update {
         case .set(let object, let findings):
-            store.set(object)
+            translator.store.set(object)
             refused.remove(object.key)
             onChange?(object.key, object)
             objectFindings[object.key] = findings.isEmpty ? nil : findings
@@ -241,7 +271,7 @@ package final class ClusterSource {
 
     /// The objects of a kind, those that could never be used included.
     private func known(_ kind: ObjectKind) -> Set<ObjectKey> {
-        Set(store.keys(kind)).union(facts.keys.filter { $0.kind == kind })
+        Set(translator.store.keys(kind)).union(facts.keys.filter { $0.kind == kind })
     }
 
     private func synced(_ kind: ObjectKind) {
@@ -254,7 +284,7 @@ package final class ClusterSource {
 
     private func remove(_ key: ObjectKey) {
         keeper?.post(.removed(key))
-        store.remove(key)
+        translator.store.remove(key)
         facts[key] = nil
         refused.remove(key)
         onChange?(key, nil)

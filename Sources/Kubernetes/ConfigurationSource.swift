@@ -54,13 +54,24 @@ package final class ConfigurationSource {
     /// - Parameter report: gets a line about each thing that it waits for.
     /// - Returns: nil when that takes too long or a signal ends the process; `waitingFor` says what was lacking.
     package func firstLoad(_ signals: SignalQueue, report: (String) -> Void) -> FolderSource.Load? {
+        first(signals, report: report) { self.load(now: $0) }
+    }
+
+    /// As `firstLoad`, for who goes on with `follow`.
+    package func firstChange(_ signals: SignalQueue, report: (String) -> Void) -> FolderSource.Change? {
+        first(signals, report: report) { self.follow(now: $0) }
+    }
+
+    private func first<Result>(
+        _ signals: SignalQueue, report: (String) -> Void, poll: (MonotonicTime) -> Result?
+    ) -> Result? {
         var reported: String?
         let start = MonotonicClock.now()
         let deadline = start + ClusterSource.startTimeout
         var snapshotDeadline = start + ClusterSource.snapshotPatience
         while true {
             let now = MonotonicClock.now()
-            if let loaded = load(now: now) { return loaded }
+            if let result = poll(now) { return result }
             guard now < deadline else { return nil }
             if case .cluster(let cluster) = origin {
                 if let trouble = cluster.trouble, trouble != reported {
@@ -137,6 +148,16 @@ package final class ConfigurationSource {
         switch origin {
         case .folder(let folder): folder.source.load(now: now)
         case .cluster(let cluster): cluster.load(now: now)
+        }
+    }
+
+    /// As `load`, for who follows the mesh change by change: a call costs what has changed.
+    ///
+    /// Whoever begins with one of the two goes on with it.
+    package func follow(now: MonotonicTime) -> FolderSource.Change? {
+        switch origin {
+        case .folder(let folder): folder.source.follow(now: now)
+        case .cluster(let cluster): cluster.follow(now: now)
         }
     }
 }

@@ -49,10 +49,9 @@ extension TunnelConfiguration {
     var isForwarding: Bool { !forwards.isEmpty }
 
     /// The mesh of the manifests, with this machine in it if it forwards.
-    func completing(_ model: MeshModel) -> MeshModel {
-        guard isForwarding else { return model }
-        var model = model
+    func completing(_ update: MeshUpdate) -> MeshUpdate {
+        guard isForwarding, case .whole(var model) = update else { return update }
         model.workloads.append(ForwardPod.workload(self))
-        return model
+        return .whole(model)
     }
 }

@@ -10,8 +10,7 @@ internal import Telemetry
 // The mesh as the tables of a running tunnel show it.
 extension MeshSnapshot {
     func workloadRows(node: String, pending: [String: String]) -> [WorkloadRow] {
-        workloads.records.indices.map { position in
-            let index = WorkloadIndex(UInt32(position))
+        workloadIndexes.map { index in
             let record = self[index]
             var row = WorkloadRow()
             row.uid = self[record.uid]
@@ -35,7 +34,7 @@ extension MeshSnapshot {
     func serviceRows(findings: [Finding]) -> [ServiceRow] {
         let notes = Dictionary(grouping: findings, by: \.object).mapValues { $0.map(\.description) }
         var told: Set<String> = []
-        var rows = services.records.map { record in
+        var rows = services.records.filter { !$0.isVacant }.map { record in
             var row = ServiceRow()
             row.namespace = self[record.namespace]
             row.name = self[record.name]
@@ -99,7 +98,7 @@ extension MeshSnapshot {
     func policyRows(node: String, findings: [Finding]) -> [PolicyRow] {
         let notes = Dictionary(grouping: findings, by: \.object).mapValues { $0.map(\.description) }
         let local = workloadsByPolicy(workloads(onNode: node))
-        let everywhere = workloadsByPolicy(workloads.records.indices.map { WorkloadIndex(UInt32($0)) })
+        let everywhere = workloadsByPolicy(workloadIndexes)
         var rows = policies.records.indices.map { position in
             let record = policies.records[position]
             var row = PolicyRow()

@@ -24,6 +24,7 @@ struct StartedParts {
     let running: RunningWorkers
     let admin: AdminServer
     let registry: PodRegistry
+    private(set) var mesh: MeshIndex
     /// Where the CNI plugin asks; nil when it does not.
     let plugin: CNIServer?
 
@@ -35,7 +36,7 @@ struct StartedParts {
         (log, observer) = try Self.makeLog(configuration, metrics)
         source = try Self.openSource(configuration)
         let lane = observer.log
-        let first = source.firstLoad(signals) { trouble in
+        let first = source.firstChange(signals) { trouble in
             lane.log(.warn, .config, "waiting for the API server") { $0.field("error", trouble) }
         }
         guard let loaded = first else {
@@ -47,7 +48,9 @@ struct StartedParts {
         let seed = UInt64(truncatingIfNeeded: WallClock.now())
         certificates = try Self.openCertificates(configuration, seed: seed)
         let own = try Self.openNetwork()
-        let snapshot = MeshSnapshot(configuration.completing(loaded.model), generation: 1)
+        mesh = MeshIndex(MeshModel())
+        if let update = loaded.update { _ = mesh.apply(configuration.completing(update)) }
+        let snapshot = mesh.snapshot(generation: 1)
         do throws(SystemError) {
             var boxes: [Mailbox<WorkerMessage>] = []
             for _ in 0..<configuration.workers { boxes.append(try Mailbox<WorkerMessage>()) }

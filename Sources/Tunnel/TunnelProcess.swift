@@ -33,6 +33,7 @@ package final class TunnelProcess {
     private let plugin: CNIServer?
     private let chain: PluginChain?
     private let enrolled: EnrolledNamespaces?
+    private var mesh: MeshIndex
     private var generation: UInt64 = 1
     private var tidying = MemoryTidying()
     private let clock: ClockWatch
@@ -63,6 +64,7 @@ package final class TunnelProcess {
         certificates = parts.certificates
         mailboxes = parts.mailboxes
         state = parts.state
+        mesh = parts.mesh
         running = parts.running
         admin = parts.admin
         registry = parts.registry
@@ -155,12 +157,12 @@ package final class TunnelProcess {
     /// Reads the configuration again; what cannot be read keeps its last good version.
     private func reload() {
         lookTime = MonotonicClock.now()
-        guard let loaded = source.load(now: MonotonicClock.now()) else { return }
+        guard let loaded = source.follow(now: MonotonicClock.now()) else { return }
         observer.configurationChanged(loaded.findings, new: loaded.newFindings, snapshotTime: source.snapshotTime)
         state.update(findings: loaded.findings)
-        guard loaded.isModelChanged else { return }
+        guard let update = loaded.update, mesh.apply(configuration.completing(update)) else { return }
         generation += 1
-        publish(MeshSnapshot(configuration.completing(loaded.model), generation: generation))
+        publish(mesh.snapshot(generation: generation))
     }
 
     private func publish(_ snapshot: MeshSnapshot) {

@@ -56,6 +56,26 @@ package struct FolderSource: ~Copyable {
         }
     }
 
+    /// What the folder says now, as far as it is another than before.
+    package struct Change: Sendable {
+        /// How the mesh is another; nil when it is as it was.
+        package var update: MeshUpdate?
+        /// Everything that is wrong now.
+        package var findings: [Finding]
+        /// What of it was not wrong at the change before: to be reported.
+        package var newFindings: [Finding]
+        /// What of it hides policies of which no earlier version is known: a start without them would let in too much.
+        package var lost: [Finding]
+
+        /// Puts the parts together.
+        package init(update: MeshUpdate?, findings: [Finding], newFindings: [Finding], lost: [Finding]) {
+            self.update = update
+            self.findings = findings
+            self.newFindings = newFindings
+            self.lost = lost
+        }
+    }
+
     private struct FileState {
         /// The status of the content that counts; nil when the file could not be read, so that it is tried at every look.
         var status: FileSystem.Status?
@@ -71,7 +91,7 @@ package struct FolderSource: ~Copyable {
     private let options: Options
     private var listing: FolderListing
     private var debouncer: ChangeDebouncer
-    private var store = ObjectStore()
+    private var translator: MeshTranslator
     private var files: [String: FileState] = [:]
     /// Findings about the folder itself.
     private var folderFindings: [Finding] = []
@@ -88,6 +108,7 @@ package struct FolderSource: ~Copyable {
         let watch: DirectoryWatch
         do { watch = try DirectoryWatch() } catch { throw .watch(errno: error.number) }
         self.options = options
+        translator = MeshTranslator(options.translation)
         debouncer = options.debouncer
         listing = FolderListing(root: directory, watch: watch)
     }
@@ -104,7 +125,7 @@ package struct FolderSource: ~Copyable {
     }
 
     /// The objects that count now, as `load` has found them.
-    package var objects: ObjectStore { store }
+    package var objects: ObjectStore { translator.store }
 
     /// Takes the changes that made `descriptor` readable; `deadline` may be another afterwards.
     package mutating func receiveEvents(now: MonotonicTime) {
@@ -132,23 +153,48 @@ package struct FolderSource: ~Copyable {
     ///
     /// - Returns: what the folder says now; nil when nothing changed since the last call, findings included.
     package mutating func load(now: MonotonicTime = MonotonicClock.now()) -> Load? {
+        guard poll(now: now) else { return nil }
+        let translation = translator.translate()
+        let (findings, newFindings) = report(translation.findings)
+        let isModelChanged = translation.model != lastModel
+        if isModelChanged { lastModel = translation.model }
+        return Load(
+            model: translation.model, isModelChanged: isModelChanged, findings: findings, newFindings: newFindings,
+            lost: lost)
+    }
+
+    /// As `load`, for who follows the mesh change by change: a call costs what has changed.
+    ///
+    /// Whoever begins with one of the two goes on with it.
+    package mutating func follow(now: MonotonicTime = MonotonicClock.now()) -> Change? {
+        guard poll(now: now) else { return nil }
+        let update = translator.follow()
+        let (findings, newFindings) = report(translator.currentFindings)
+        return Change(update: update, findings: findings, newFindings: newFindings, lost: lost)
+    }
+
+    /// Looks at the folder.
+    ///
+    /// - Returns: whether there is something to tell.
+    private mutating func poll(now: MonotonicTime) -> Bool {
         receiveEvents(now: now)
         let isFirst = lastScan == nil
         let skipped = debouncer
         debouncer.reset(now: now)
         lastScan = now
-        guard rescan(skipped, now: now) || isFirst else { return nil }
-        let translation = translate(store, options: options.translation)
-        let findings =
-            folderFindings + files.sorted { $0.key < $1.key }.flatMap(\.value.findings) + translation.findings
-        let newFindings = findings.filter { !reported.contains($0) }
-        reported = Set(findings)
-        let isModelChanged = translation.model != lastModel
-        if isModelChanged { lastModel = translation.model }
-        let lost = folderFindings + files.sorted { $0.key < $1.key }.flatMap(\.value.lost)
-        return Load(
-            model: translation.model, isModelChanged: isModelChanged, findings: findings, newFindings: newFindings,
-            lost: lost)
+        return rescan(skipped, now: now) || isFirst
+    }
+
+    /// All findings, and those that have not been reported yet.
+    private mutating func report(_ ofObjects: [Finding]) -> (all: [Finding], new: [Finding]) {
+        let all = folderFindings + files.sorted { $0.key < $1.key }.flatMap(\.value.findings) + ofObjects
+        let new = all.filter { !reported.contains($0) }
+        reported = Set(all)
+        return (all, new)
+    }
+
+    private var lost: [Finding] {
+        folderFindings + files.sorted { $0.key < $1.key }.flatMap(\.value.lost)
     }
 
     /// Reads the files that changed.
@@ -179,7 +225,7 @@ package struct FolderSource: ~Copyable {
         }
         for path in gone where !writers.isBeingWritten(path, now: now) {
             files[path] = nil
-            store.remove(file: path)
+            translator.store.remove(file: path)
             isChanged = true
         }
         return isChanged
@@ -219,7 +265,7 @@ package struct FolderSource: ~Copyable {
         do {
             let contents = try options.reader.read(octets, file: file.path)
             state.lost = state.isKnown ? [] : contents.lost
-            state.findings = contents.findings + store.replace(file: file.path, with: contents)
+            state.findings = contents.findings + translator.store.replace(file: file.path, with: contents)
             state.isKnown = true
         } catch {
             guard case .syntax(let problem, let place) = error else { return false }

@@ -8,40 +8,54 @@ extension MeshTranslator {
     /// Makes a workload of every pod that runs, and an enrollment of every one on our node.
     mutating func translatePods() {
         for entry in entries(.pod) {
-            guard case .pod(let pod) = entry.object.body, !pod.isFinished else { continue }
-            let key = entry.object.key
-            let metadata = entry.object.metadata
-            let uid = "\(options.clusterID)//Pod/\(key.namespace)/\(key.name)"
-            let isEnrolled = isEnrolled(pod, metadata, namespace: key.namespace)
-            var workload = Workload(uid: uid, name: key.name, namespace: key.namespace, addresses: pod.addresses)
-            workload.serviceAccount = pod.serviceAccountName
-            workload.trustDomain = options.trustDomain
-            workload.node = pod.nodeName
-            workload.locality = nodeLocalities[pod.nodeName] ?? Locality()
-            workload.network = options.network
-            workload.clusterID = options.clusterID
-            workload.tunnelProtocol = isEnrolled || speaksHBONE(metadata) ? .hbone : .tcp
-            workload.isReady = pod.isReady
-            workload.isHostNetwork = pod.isHostNetwork
-            workload.labels = metadata.labels
-            (workload.workloadType, workload.workloadName) = origin(key.name, metadata)
-            setCanonicalName(&workload)
-            workload.waypoint = binding(metadata.labels, namespace: key.namespace)
-            model.workloads.append(workload)
-            podIndex["\(key.namespace)/\(key.name)"] = pods.count
-            pods.append(PodWorkload(uid: uid, pod: pod, metadata: metadata, namespace: key.namespace))
-            if options.node == nil || options.node == pod.nodeName {
-                model.enrollments.append(enrollment(entry, pod, uid: uid, isEnrolled: isEnrolled))
-            }
+            let parts = parts(ofPod: entry)
+            if let workload = parts.workload { model.workloads.append(workload) }
+            if let enrollment = parts.enrollment { model.enrollments.append(enrollment) }
         }
+    }
+
+    func uid(ofPod key: ObjectKey) -> String { "\(options.clusterID)//Pod/\(key.namespace)/\(key.name)" }
+
+    /// A pod that runs; nil when there is none of that name.
+    func pod(_ key: ObjectKey) -> PodWorkload? {
+        guard let object = store.object(key), case .pod(let pod) = object.body, !pod.isFinished else { return nil }
+        return PodWorkload(uid: uid(ofPod: key), pod: pod, metadata: object.metadata)
+    }
+
+    /// What a pod is in the mesh; notes what is wrong with it.
+    mutating func parts(ofPod entry: ObjectStore.Entry) -> (workload: Workload?, enrollment: Enrollment?) {
+        guard case .pod(let pod) = entry.object.body, !pod.isFinished else { return (nil, nil) }
+        let key = entry.object.key
+        let metadata = entry.object.metadata
+        let uid = uid(ofPod: key)
+        let isEnrolled = isEnrolled(pod, metadata, namespace: key.namespace)
+        var workload = Workload(uid: uid, name: key.name, namespace: key.namespace, addresses: pod.addresses)
+        workload.serviceAccount = pod.serviceAccountName
+        workload.trustDomain = options.trustDomain
+        workload.node = pod.nodeName
+        workload.locality = nodeLocalities[pod.nodeName] ?? Locality()
+        workload.network = options.network
+        workload.clusterID = options.clusterID
+        workload.tunnelProtocol = isEnrolled || speaksHBONE(metadata) ? .hbone : .tcp
+        workload.isReady = pod.isReady
+        workload.isHostNetwork = pod.isHostNetwork
+        workload.labels = metadata.labels
+        (workload.workloadType, workload.workloadName) = origin(key.name, metadata)
+        setCanonicalName(&workload)
+        workload.waypoint = binding(metadata.labels, namespace: key.namespace)
+        workload.applicationTunnel = applicationTunnel(of: workload)
+        guard options.node == nil || options.node == pod.nodeName else { return (workload, nil) }
+        return (workload, enrollment(entry, pod, uid: uid, isEnrolled: isEnrolled))
     }
 
     /// Label `istio.io/dataplane-mode`, of the pod before that of its namespace; never on the host's network, nor beside a sidecar.
     private func isEnrolled(_ pod: PodObject, _ metadata: ObjectMetadata, namespace: String) -> Bool {
         guard !pod.isHostNetwork, metadata.annotations["sidecar.istio.io/status"] == nil else { return false }
-        let label = "istio.io/dataplane-mode"
+        let label = Self.enrollmentLabel
         return (metadata.labels[label] ?? namespaceLabels[namespace]?[label]) == "ambient"
     }
+
+    static var enrollmentLabel: String { "istio.io/dataplane-mode" }
 
     /// Whether a workload takes HBONE although we do not capture it: captured by ztunnel, or native (a waypoint).
     private func speaksHBONE(_ metadata: ObjectMetadata) -> Bool {
@@ -100,7 +114,8 @@ extension MeshTranslator {
         if let path = annotations["ambit.dev/netns"] {
             if !options.readsNamespacePaths {
                 let text = "has no effect in a cluster: the namespace is that of the pod's processes"
-                findings.append(entry.finding(.warning, field: "metadata.annotations[\"ambit.dev/netns\"]", text))
+                findings.pods[entry.object.key, default: []].append(
+                    entry.finding(.warning, field: "metadata.annotations[\"ambit.dev/netns\"]", text))
             } else if path.hasPrefix("/"), !path.utf8.contains(0), path.utf8.count < 4096 {
                 result.networkNamespacePath = path
             } else {
@@ -131,7 +146,8 @@ extension MeshTranslator {
     }
 
     private mutating func report(_ entry: ObjectStore.Entry, _ annotation: String, _ text: String) {
-        findings.append(entry.finding(.error, field: "metadata.annotations[\"\(annotation)\"]", text))
+        findings.pods[entry.object.key, default: []].append(
+            entry.finding(.error, field: "metadata.annotations[\"\(annotation)\"]", text))
     }
 
     /// The items of an annotation's comma-separated list; what is wrong is left out, so that it is captured.

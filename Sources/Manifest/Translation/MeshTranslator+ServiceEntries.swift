@@ -17,11 +17,7 @@ extension MeshTranslator {
 
     /// Makes workloads of WorkloadEntries and inline endpoints, and a service of each host of a ServiceEntry.
     mutating func translateServiceEntries() {
-        var candidates: [Candidate] = pods.filter { !$0.pod.addresses.isEmpty }.map {
-            Candidate(
-                uid: $0.uid, namespace: $0.namespace, labels: $0.metadata.labels, ports: [:],
-                isReady: $0.pod.isReady && !$0.metadata.isDeleting, isTerminating: $0.metadata.isDeleting)
-        }
+        var candidates: [Candidate] = []
         for entry in entries(.workloadEntry) {
             guard case .workloadEntry(var object) = entry.object.body, object.address != nil else { continue }
             let key = entry.object.key
@@ -33,21 +29,20 @@ extension MeshTranslator {
                     uid: uid, namespace: key.namespace, labels: object.labels, ports: object.ports, isReady: true,
                     isTerminating: false))
         }
-        var selectors = SelectorIndex()
         var selected: [(ServiceEntryObject, [ServiceKey])] = []
         for entry in entries(.serviceEntry) {
             guard case .serviceEntry(let object) = entry.object.body else { continue }
             let keys = addServices(entry.object.key, object, entry.object.metadata)
             if let labels = object.workloadSelector {
-                selectors.add(selected.count, namespace: entry.object.key.namespace, labels: labels)
+                fixed.entrySelectors.add(selected.count, namespace: entry.object.key.namespace, labels: labels)
                 selected.append((object, keys))
             } else {
                 addInlineEndpoints(entry, object, keys)
             }
         }
         guard !selected.isEmpty else { return }
-        for candidate in candidates {
-            for index in selectors.matches(namespace: candidate.namespace, labels: candidate.labels) {
+        for candidate in podCandidates + candidates {
+            for index in fixed.entrySelectors.matches(namespace: candidate.namespace, labels: candidate.labels) {
                 let (object, keys) = selected[index]
                 for key in keys {
                     var endpoint = Endpoint(
@@ -57,6 +52,15 @@ extension MeshTranslator {
                     model.endpoints.append(endpoint)
                 }
             }
+        }
+    }
+
+    private var podCandidates: [Candidate] {
+        entries(.pod).compactMap { entry in
+            guard let pod = pod(entry.object.key), pod.pod.isEndpoint else { return nil }
+            return Candidate(
+                uid: pod.uid, namespace: entry.object.key.namespace, labels: pod.metadata.labels, ports: [:],
+                isReady: pod.pod.isReady && !pod.metadata.isDeleting, isTerminating: pod.metadata.isDeleting)
         }
     }
 
@@ -85,6 +89,7 @@ extension MeshTranslator {
         var keys: [ServiceKey] = []
         for host in object.hosts {
             var service = Service(name: key.name, namespace: key.namespace, hostname: host)
+            fixed.entryHosts.insert(host.asciiLowercased)
             service.vips = object.addresses
             service.ports = object.ports.map {
                 ServicePort(

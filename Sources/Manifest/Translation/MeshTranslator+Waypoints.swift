@@ -15,7 +15,6 @@ extension MeshTranslator {
             classBindings[entry.object.key.name] = inboundBinding(entry)
         }
         let serviceHosts = Set(model.services.map(\.hostname))
-        var usable: Set<WaypointBinding> = []
         for entry in entries(.gateway) {
             guard case .gateway(let object) = entry.object.body else { continue }
             let key = entry.object.key
@@ -24,7 +23,7 @@ extension MeshTranslator {
             guard object.isWaypoint || tunnel != nil, let port = object.hbonePort ?? (tunnel == nil ? nil : 15008),
                 let destination = destination(key, object, serviceHosts)
             else { continue }
-            if let tunnel { bindProxies(of: key, tunnel) }
+            if let tunnel { fixed.tunnels[key] = tunnel }
             var waypoint = Waypoint(namespace: key.namespace, name: key.name, destination: destination)
             waypoint.hbonePort = port
             waypoint.tellsClientIdentity =
@@ -34,14 +33,23 @@ extension MeshTranslator {
             case .same: waypoint.allowedNamespaces = .same
             case .all: waypoint.allowedNamespaces = .all
             case .selected(let selector):
+                fixed.selectsNamespaces = true
                 let names = namespaceLabels.filter { selector.matches($0.value) }.map(\.key)
                 waypoint.allowedNamespaces = .names(Set(names))
             }
             model.waypoints.append(waypoint)
-            usable.insert(.gateway(namespace: key.namespace, name: key.name))
+            fixed.usableWaypoints.insert(.gateway(namespace: key.namespace, name: key.name))
         }
-        for kind in [ObjectKind.namespace, .service, .serviceEntry] {
-            for entry in entries(kind) { checkBinding(entry, usable) }
+        if !fixed.tunnels.isEmpty {
+            for index in model.workloads.indices {
+                model.workloads[index].applicationTunnel = applicationTunnel(of: model.workloads[index])
+            }
+        }
+        for entry in entries(.namespace) + entries(.serviceEntry) {
+            if let finding = bindingFinding(entry) { findings.waypoints.append(finding) }
+        }
+        for entry in store.unordered(.service) {
+            if let finding = bindingFinding(entry) { findings.services[entry.object.key] = finding }
         }
     }
 
@@ -54,21 +62,19 @@ extension MeshTranslator {
         let annotation = "ambient.istio.io/waypoint-inbound-binding"
         guard let text = entry.object.metadata.annotations[annotation] else { return nil }
         if let tunnel = ApplicationTunnel(parsing: text) { return tunnel }
-        findings.append(
+        findings.waypoints.append(
             entry.finding(
                 .error, field: "metadata.annotations[\"\(annotation)\"]",
                 "must be NONE or PROXY, with /PORT if it is another than the client's; ignored"))
         return nil
     }
 
-    /// The workloads of a Gateway bear its name (Istio's label).
-    private mutating func bindProxies(of gateway: ObjectKey, _ tunnel: ApplicationTunnel) {
-        for index in model.workloads.indices
-        where model.workloads[index].namespace == gateway.namespace
-            && model.workloads[index].labels["gateway.networking.k8s.io/gateway-name"] == gateway.name
-        {
-            model.workloads[index].applicationTunnel = tunnel
+    /// How a workload is handed connections that is a proxy of a Gateway: it bears the name (Istio's label).
+    func applicationTunnel(of workload: Workload) -> ApplicationTunnel? {
+        guard !fixed.tunnels.isEmpty, let gateway = workload.labels["gateway.networking.k8s.io/gateway-name"] else {
+            return nil
         }
+        return fixed.tunnels[ObjectKey(kind: .gateway, namespace: workload.namespace, name: gateway)]
     }
 
     private mutating func trafficType(
@@ -80,7 +86,7 @@ extension MeshTranslator {
         case "all": return .all
         case "none": return .none
         case let other?:
-            findings.append(
+            findings.waypoints.append(
                 entry.finding(
                     .warning, field: "metadata.labels[\"istio.io/waypoint-for\"]",
                     "must be service, workload, all or none; \(printable(other)) is taken as service"))
@@ -89,11 +95,12 @@ extension MeshTranslator {
     }
 
     /// A hostname that is a service of ours, else an address, else any hostname; nil while there is no address.
-    private func destination(
+    private mutating func destination(
         _ key: ObjectKey, _ object: GatewayObject, _ serviceHosts: Set<String>
     ) -> Waypoint.Destination? {
         var fallback: Waypoint.Destination?
         for case .hostname(let host) in object.addresses {
+            fixed.waypointHosts.insert(host)
             let service = ServiceKey(namespace: namespace(ofHost: host) ?? key.namespace, hostname: host)
             if serviceHosts.contains(host) { return .service(service) }
             fallback = fallback ?? .service(service)
@@ -110,15 +117,17 @@ extension MeshTranslator {
         return labels.count == 2 ? String(labels[1]) : nil
     }
 
-    private mutating func checkBinding(_ entry: ObjectStore.Entry, _ usable: Set<WaypointBinding>) {
+    /// What is wrong with the waypoint that an object asks for; nil when nothing.
+    func bindingFinding(_ entry: ObjectStore.Entry) -> Finding? {
         let key = entry.object.key
         let namespace = key.kind == .namespace ? key.name : key.namespace
         let binding = binding(entry.object.metadata.labels, namespace: namespace)
-        guard case .gateway(let gatewayNamespace, let name) = binding, !usable.contains(binding) else { return }
-        findings.append(
-            entry.finding(
-                .warning, field: "metadata.labels[\"istio.io/use-waypoint\"]",
-                "there is no waypoint \(printable(gatewayNamespace))/\(printable(name)) with an address: "
-                    + "traffic goes direct, without layer 7 policy"))
+        guard case .gateway(let gatewayNamespace, let name) = binding, !fixed.usableWaypoints.contains(binding) else {
+            return nil
+        }
+        return entry.finding(
+            .warning, field: "metadata.labels[\"istio.io/use-waypoint\"]",
+            "there is no waypoint \(printable(gatewayNamespace))/\(printable(name)) with an address: "
+                + "traffic goes direct, without layer 7 policy")
     }
 }

@@ -20,13 +20,22 @@ package struct ObjectStore: Sendable {
         }
     }
 
-    private var files: [String: [ObjectKey: ManifestObject]] = [:]
+    /// The objects that count.
+    private var counted: [ObjectKind: [ObjectKey: Entry]] = [:]
+    /// The objects of which a file that is later by name has another version, by file.
+    private var shadowed: [ObjectKey: [String: ManifestObject]] = [:]
+    /// The objects of each file.
+    private var files: [String: Set<ObjectKey>] = [:]
+    /// What counted before of each object that may be another by now; nil while nobody asks.
+    private var changes: [ObjectKey: Entry?]?
 
     /// An empty store.
     package init() {}
 
     /// Number of objects; one that stands in several files counts as often.
-    package var count: Int { files.values.reduce(0) { $0 + $1.count } }
+    package var count: Int {
+        counted.values.reduce(0) { $0 + $1.count } + shadowed.values.reduce(0) { $0 + $1.count }
+    }
 
     /// Puts what a file says now in the place of what it said before.
     ///
@@ -35,7 +44,6 @@ package struct ObjectStore: Sendable {
     ///
     /// - Returns: a warning for each object that stands in the file twice; the last one counts.
     package mutating func replace(file: String, with contents: ManifestReader.Contents) -> [Finding] {
-        let previous = files[file] ?? [:]
         var findings: [Finding] = []
         var objects: [ObjectKey: ManifestObject] = [:]
         for object in contents.objects {
@@ -45,51 +53,116 @@ package struct ObjectStore: Sendable {
                         .warning, "also stands in line \(earlier.line); this one counts"))
             }
         }
-        for key in contents.refused where objects[key] == nil { objects[key] = previous[key] }
-        if !contents.lost.isEmpty { objects.merge(previous) { now, _ in now } }
-        files[file] = objects
+        let previous = files[file] ?? []
+        let kept = contents.lost.isEmpty ? previous.intersection(contents.refused) : previous
+        for key in previous where objects[key] == nil && !kept.contains(key) { drop(key, file: file) }
+        for object in objects.values { put(object, file: file) }
+        files[file] = kept.union(objects.keys)
         return findings
     }
 
     /// Forgets a file and its objects.
     package mutating func remove(file: String) {
-        files[file] = nil
+        for key in files.removeValue(forKey: file) ?? [] { drop(key, file: file) }
     }
 
     /// Adds or replaces one object of a source without files.
     package mutating func set(_ object: ManifestObject) {
-        files["", default: [:]][object.key] = object
+        put(object, file: "")
     }
 
     /// Removes one object of a source without files.
     package mutating func remove(_ key: ObjectKey) {
-        files[""]?[key] = nil
+        drop(key, file: "")
     }
 
-    /// An object of a source without files.
-    package func object(_ key: ObjectKey) -> ManifestObject? { files[""]?[key] }
+    private mutating func put(_ object: ManifestObject, file: String) {
+        let key = object.key
+        if let entry = entry(key), entry.file != file {
+            guard entry.file < file else {
+                shadowed[key, default: [:]][file] = object
+                return
+            }
+            shadowed[key, default: [:]][entry.file] = entry.object
+        }
+        note(key)
+        counted[key.kind, default: [:]][key] = Entry(file: file, object: object)
+    }
 
-    /// The objects of a kind of a source without files.
-    package func keys(_ kind: ObjectKind) -> [ObjectKey] {
-        (files[""] ?? [:]).keys.filter { $0.kind == kind }
+    private mutating func drop(_ key: ObjectKey, file: String) {
+        guard let entry = entry(key) else { return }
+        guard entry.file == file else {
+            shadowed[key]?[file] = nil
+            if shadowed[key]?.isEmpty == true { shadowed[key] = nil }
+            return
+        }
+        note(key)
+        if let next = shadowed[key]?.max(by: { $0.key < $1.key }) {
+            counted[key.kind]?[key] = Entry(file: next.key, object: next.value)
+            drop(key, shadowOf: next.key)
+        } else {
+            counted[key.kind]?[key] = nil
+        }
+    }
+
+    private mutating func drop(_ key: ObjectKey, shadowOf file: String) {
+        shadowed[key]?[file] = nil
+        if shadowed[key]?.isEmpty == true { shadowed[key] = nil }
+    }
+
+    // MARK: What counts
+
+    /// What counts of an object; nil when nothing is known of it.
+    package func entry(_ key: ObjectKey) -> Entry? { counted[key.kind]?[key] }
+
+    /// An object.
+    package func object(_ key: ObjectKey) -> ManifestObject? { entry(key)?.object }
+
+    /// The objects of a kind.
+    package func keys(_ kind: ObjectKind) -> [ObjectKey] { counted[kind].map { Array($0.keys) } ?? [] }
+
+    /// The objects of a kind that count, in no order.
+    func unordered(_ kind: ObjectKind) -> some Sequence<Entry> { (counted[kind] ?? [:]).values }
+
+    /// The objects of a kind that count, in the order of their names.
+    func entries(_ kind: ObjectKind) -> [Entry] {
+        (counted[kind] ?? [:]).values.sorted {
+            ($0.object.key.namespace, $0.object.key.name) < ($1.object.key.namespace, $1.object.key.name)
+        }
+    }
+
+    /// A warning for each object that a later file has too.
+    var shadowFindings: [Finding] {
+        var findings: [Finding] = []
+        for (key, versions) in shadowed {
+            guard let last = entry(key) else { continue }
+            let earlier = versions.map { Entry(file: $0.key, object: $0.value) }.sorted { $0.file < $1.file }
+            for (before, after) in zip(earlier, earlier.dropFirst() + [last]) {
+                findings.append(
+                    after.finding(
+                        .warning, "also stands in \(before.file):\(before.object.line); this one counts"))
+            }
+        }
+        return findings.sorted { ($0.file, $0.line) < ($1.file, $1.line) }
     }
 
     /// The objects that count, in the order of their keys, and a warning for each that another file has too.
     package func merged() -> (entries: [Entry], findings: [Finding]) {
-        var byKey: [ObjectKey: Entry] = [:]
-        var findings: [Finding] = []
-        byKey.reserveCapacity(count)
-        for file in files.keys.sorted() {
-            for object in (files[file] ?? [:]).values {
-                let entry = Entry(file: file, object: object)
-                if let earlier = byKey.updateValue(entry, forKey: object.key) {
-                    findings.append(
-                        entry.finding(
-                            .warning, "also stands in \(earlier.file):\(earlier.object.line); this one counts"))
-                }
-            }
-        }
-        findings.sort { ($0.file, $0.line) < ($1.file, $1.line) }
-        return (byKey.values.sorted { $0.object.key < $1.object.key }, findings)
+        (counted.keys.sorted().flatMap { entries($0) }, shadowFindings)
+    }
+
+    // MARK: Changes
+
+    private mutating func note(_ key: ObjectKey) {
+        guard changes != nil, changes?[key] == nil else { return }
+        let old = entry(key)
+        changes?.updateValue(old, forKey: key)
+    }
+
+    /// What counted before of every object that was touched since the last call; nil at the first, from which on changes are
+    /// kept.
+    mutating func takeChanges() -> [ObjectKey: Entry?]? {
+        defer { changes = [:] }
+        return changes
     }
 }

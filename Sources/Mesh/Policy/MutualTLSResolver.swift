@@ -26,15 +26,15 @@ struct MutualTLSResolver {
     private var modes: ContiguousArray<MutualTLSModesRecord> = []
     private var portModes: ContiguousArray<PortModeRecord> = []
 
-    init(_ model: MeshModel) {
-        policies = model.peerAuthentications.sorted { left, right in
+    init(_ all: [PeerAuthentication], rootNamespaces: Set<String>) {
+        policies = all.sorted { left, right in
             (left.creationTimestamp, left.namespace, left.name) < (right.creationTimestamp, right.namespace, right.name)
         }
         for (position, policy) in policies.enumerated() {
             let index = UInt32(position)
             if !policy.selector.isEmpty {
                 selectors.add(policy.selector, namespace: policy.namespace, value: index)
-            } else if model.rootNamespaces.contains(policy.namespace) {
+            } else if rootNamespaces.contains(policy.namespace) {
                 if mesh == nil { mesh = index }
             } else if byNamespace[policy.namespace] == nil {
                 byNamespace[policy.namespace] = index
@@ -90,13 +90,20 @@ struct MutualTLSResolver {
         return UInt64(bitPattern: Int64(hasher.finalize()))
     }
 
-    func write(into table: inout PolicyTable, names: inout NamePool) {
+    /// How many different modes have been asked for.
+    var count: Int { modes.count }
+
+    func write(into table: inout PolicyTable) {
         table.mutualTLSModes = modes
         table.portModes = portModes
+    }
+
+    /// The names of the policies.
+    func records(_ names: inout NamePool) -> ContiguousArray<PeerAuthenticationRecord> {
+        var records: ContiguousArray<PeerAuthenticationRecord> = []
         for policy in policies {
-            let record = PeerAuthenticationRecord(
-                namespace: names.intern(policy.namespace), name: names.intern(policy.name))
-            table.peerAuthentications.append(record)
+            records.append(.init(namespace: names.intern(policy.namespace), name: names.intern(policy.name)))
         }
+        return records
     }
 }

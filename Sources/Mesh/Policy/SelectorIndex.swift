@@ -6,6 +6,9 @@
 /// Every selector is listed under its least label; labels are looked up one by one. Workloads of one namespace with
 /// equal values of the labels that selectors ask for share one answer.
 struct SelectorIndex {
+    /// Answers remembered; then anew (our choice: some 10 MiB).
+    private static let maximumAnswers = 100_000
+
     private struct Entry {
         var labels: [String: String]
         var value: UInt32
@@ -17,8 +20,16 @@ struct SelectorIndex {
     }
 
     private struct Scope {
+        /// The labels that selectors ask for.
         var keys = Set<String>()
+        /// The same in ascending order, while they are few.
+        var fewKeys: [String]? = []
         var entries: [Label: [Entry]] = [:]
+
+        mutating func add(keys new: some Collection<String>) {
+            keys.formUnion(new)
+            fewKeys = keys.count <= 8 ? keys.sorted() : nil  // our choice: pods seldom have more labels
+        }
     }
 
     private struct Question: Hashable {
@@ -37,7 +48,7 @@ struct SelectorIndex {
     ///   - value: what `matches` answers with.
     mutating func add(_ labels: [String: String], namespace: String?, value: UInt32) {
         guard let least = labels.min(by: { $0.key < $1.key }) else { return }
-        scopes[namespace, default: Scope()].keys.formUnion(labels.keys)
+        scopes[namespace, default: Scope()].add(keys: labels.keys)
         let label = Label(key: least.key, value: least.value)
         scopes[namespace, default: Scope()].entries[label, default: []].append(Entry(labels: labels, value: value))
     }
@@ -53,8 +64,13 @@ struct SelectorIndex {
 
     private mutating func matches(labels: [String: String], in namespace: String?) -> [UInt32] {
         guard let scope = scopes[namespace] else { return [] }
-        let relevant = labels.filter { scope.keys.contains($0.key) }.map { Label(key: $0.key, value: $0.value) }
-            .sorted { $0.key < $1.key }
+        var relevant: [Label] = []
+        if let keys = scope.fewKeys {
+            for key in keys { if let value = labels[key] { relevant.append(Label(key: key, value: value)) } }
+        } else {
+            relevant = labels.filter { scope.keys.contains($0.key) }.map { Label(key: $0.key, value: $0.value) }
+                .sorted { $0.key < $1.key }
+        }
         if relevant.isEmpty { return [] }
         let question = Question(namespace: namespace, labels: relevant)
         if let known = answers[question] { return known }
@@ -65,6 +81,7 @@ struct SelectorIndex {
             }
         }
         values.sort()
+        if answers.count >= Self.maximumAnswers { answers = [:] }
         answers[question] = values
         return values
     }

@@ -16,7 +16,7 @@ package final class MeshSnapshot: Sendable {
     /// Which state this is; higher is later.
     package let generation: UInt64
     /// Every name in the snapshot, each once.
-    package let names: ContiguousArray<String>
+    package let names: ChunkedArray<String>
     /// The workloads.
     package let workloads: WorkloadTable
     /// The services and waypoints.
@@ -29,9 +29,12 @@ package final class MeshSnapshot: Sendable {
     ///
     /// - Parameter generation: counts up with every snapshot of a process.
     /// - Complexity: linear in the size of the model (endpoints of a service with a routing preference are sorted).
-    package init(_ model: MeshModel, generation: UInt64) {
-        var builder = SnapshotBuilder(model)
-        builder.build()
+    package convenience init(_ model: MeshModel, generation: UInt64) {
+        self.init(SnapshotBuilder(model), generation: generation)
+    }
+
+    /// What a builder has made; it copies what it changes from now on.
+    init(_ builder: borrowing SnapshotBuilder, generation: UInt64) {
         self.generation = generation
         names = builder.names.all
         workloads = builder.workloads
@@ -49,8 +52,13 @@ package final class MeshSnapshot: Sendable {
 // MARK: - Finding workloads
 
 extension MeshSnapshot {
-    /// How many workloads there are: `WorkloadIndex` runs from 0 to this.
+    /// `WorkloadIndex` runs from 0 to this; some of these positions may be vacant.
     package var workloadCount: Int { workloads.records.count }
+
+    /// The positions of all workloads.
+    package var workloadIndexes: some Sequence<WorkloadIndex> {
+        workloads.records.indices.lazy.filter { !self.workloads.records[$0].isVacant }.map { WorkloadIndex(UInt32($0)) }
+    }
 
     /// The workload that has an address, as seen from another workload's network.
     ///

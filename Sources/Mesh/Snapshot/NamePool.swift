@@ -3,13 +3,11 @@
 
 /// The names of a snapshot while it is built, each once.
 struct NamePool {
-    private(set) var all: ContiguousArray<String> = []
+    private(set) var all = ChunkedArray<String>()
     private var positions: [String: NameIndex] = [:]
 
-    /// Makes room for names that are about to be appended.
-    mutating func reserveCapacity(_ count: Int) {
-        all.reserveCapacity(all.count + count)
-    }
+    /// How many names are shared by those who have them: they stay when nobody has them any more.
+    var internedCount: Int { positions.count }
 
     /// The position of a name, which is added when it is new.
     mutating func intern(_ name: String) -> NameIndex {
@@ -24,5 +22,10 @@ struct NamePool {
     mutating func append(_ name: String) -> NameIndex {
         all.append(name)
         return NameIndex(UInt32(all.count - 1))
+    }
+
+    /// Gives the place of an appended name to another.
+    mutating func replace(_ position: NameIndex, with name: String) {
+        if all[position.position] != name { all[position.position] = name }
     }
 }

@@ -3,6 +3,8 @@
 
 /// A service as decisions see it: numbers only.
 package struct ServiceRecord: Sendable {
+    /// Whether nothing is here (any more): no look-up leads to it.
+    package internal(set) var isVacant = false
     /// The object's name.
     package let name: NameIndex
     /// The object's namespace.
@@ -10,19 +12,19 @@ package struct ServiceRecord: Sendable {
     /// The hostname, in lower case.
     package let hostname: NameIndex
     /// Its virtual addresses as its object lists them, in `ServiceTable.addresses`.
-    package let addresses: IndexRange
+    package internal(set) var addresses: IndexRange
     /// Its ports, ascending, in `ServiceTable.ports`.
-    package let ports: IndexRange
+    package internal(set) var ports: IndexRange
     /// All its endpoints, in `ServiceTable.endpoints`: first those that take connections, then the others.
-    package let endpoints: IndexRange
+    package internal(set) var endpoints: IndexRange
     /// How many endpoints, from the first, take connections.
-    package let eligibleCount: UInt32
+    package internal(set) var eligibleCount: UInt32
     /// Whether capacities of its endpoints differ.
-    package let isWeighted: Bool
+    package internal(set) var isWeighted: Bool
     /// What to do with the preference.
     package let mode: LoadBalancing.Mode
     /// The preferred scopes, in `ServiceTable.scopes`; eligible endpoints are sorted by what they say of these.
-    package let scopes: IndexRange
+    package internal(set) var scopes: IndexRange
     /// Which addresses of endpoints it uses.
     package let ipFamilies: IPFamilies
     /// Who may use it.
@@ -30,11 +32,11 @@ package struct ServiceRecord: Sendable {
     /// Whether it comes from the platform.
     package let isCanonical: Bool
     /// Why it has the waypoint it has.
-    package let waypointStatus: WaypointStatus
+    package internal(set) var waypointStatus: WaypointStatus
     /// The waypoint that traffic addressed to it goes through.
-    package let waypoint: WaypointIndex?
+    package internal(set) var waypoint: WaypointIndex?
     /// SPIFFE IDs that may answer for it besides those of its workloads, in `ServiceTable.subjectAltNames`.
-    package let subjectAltNames: IndexRange
+    package internal(set) var subjectAltNames: IndexRange
 }
 
 /// One port of a service.
@@ -70,7 +72,7 @@ package struct PortMapping: Hashable, Sendable {
 /// A waypoint as decisions see it: numbers only.
 package struct WaypointRecord: Sendable {
     /// Where its proxies are found.
-    package enum Destination: Sendable {
+    package enum Destination: Equatable, Sendable {
         /// Behind a service.
         case service(ServiceIndex)
         /// At an address of one workload.

@@ -6,52 +6,57 @@ package import Identity
 
 /// The services and waypoints of a snapshot and the ways to find them.
 package struct ServiceTable: Sendable {
-    /// The services.
-    package var records: ContiguousArray<ServiceRecord> = []
+    /// The services, and places that are vacant.
+    package var records = ChunkedArray<ServiceRecord>()
     /// Their virtual addresses.
-    package var addresses: ContiguousArray<CIDR> = []
+    package var addresses = ChunkedArray<CIDR>()
     /// Their ports.
-    package var ports: ContiguousArray<ServicePortRecord> = []
+    package var ports = ChunkedArray<ServicePortRecord>()
     /// Their endpoints.
-    package var endpoints: ContiguousArray<EndpointRecord> = []
+    package var endpoints = ChunkedArray<EndpointRecord>()
     /// The port mappings of endpoints.
-    package var portMappings: ContiguousArray<PortMapping> = []
+    package var portMappings = ChunkedArray<PortMapping>()
     /// Their preferred scopes.
-    package var scopes: ContiguousArray<LoadBalancing.Scope> = []
+    package var scopes = ChunkedArray<LoadBalancing.Scope>()
     /// SPIFFE IDs that may answer for them.
     package var subjectAltNames: ContiguousArray<SPIFFEID> = []
     /// The waypoints.
     package var waypoints: ContiguousArray<WaypointRecord> = []
 
     /// Virtual addresses, each with the services that claim it.
-    var virtualAddresses: ContiguousArray<Claim<CIDR>> = []
+    var virtualAddresses = ChunkedArray<Claim<CIDR>>()
     var virtualAddressSlots = HashSlots(count: 0)
     /// Prefix lengths of blocks of more than one address, longest first.
     var prefixLengthsIPv4: ContiguousArray<Int> = []
     var prefixLengthsIPv6: ContiguousArray<Int> = []
     /// Hostnames, each with the services that claim it.
-    var hostnames: ContiguousArray<Claim<String>> = []
+    var hostnames = ChunkedArray<Claim<String>>()
     var hostnameSlots = HashSlots(count: 0)
-    /// The services of all claims: within a claim those of the platform first, then in the order of the model.
-    var claimants: ContiguousArray<ServiceIndex> = []
+    /// The services of all claims: within a claim those of the platform first, then by
+    /// namespace and name.
+    var claimants = ChunkedArray<ServiceIndex>()
 
     struct Claim<Key: Hashable & Sendable>: Sendable {
         var key: Key
         var claimants: IndexRange
     }
 
+    /// The position in `virtualAddresses` of a block that somebody claims or has claimed.
+    func claim(of block: CIDR) -> UInt32? {
+        virtualAddressSlots.find(hash: block.hashValue) { virtualAddresses[Int($0)].key == block }
+    }
+
+    /// The position in `hostnames` of a hostname that somebody claims or has claimed.
+    func claim(ofHostname hostname: String) -> UInt32? {
+        hostnameSlots.find(hash: hostname.hashValue) { hostnames[Int($0)].key == hostname }
+    }
+
     func claimants(of block: CIDR) -> IndexRange? {
-        let claim = virtualAddressSlots.find(hash: block.hashValue) { position in
-            virtualAddresses[Int(position)].key == block
-        }
-        guard let claim else { return nil }
-        return virtualAddresses[Int(claim)].claimants
+        claim(of: block).map { virtualAddresses[Int($0)].claimants }
     }
 
     func claimants(ofHostname hostname: String) -> IndexRange? {
-        let claim = hostnameSlots.find(hash: hostname.hashValue) { hostnames[Int($0)].key == hostname }
-        guard let claim else { return nil }
-        return hostnames[Int(claim)].claimants
+        claim(ofHostname: hostname).map { hostnames[Int($0)].claimants }
     }
 
     /// Of several services: the one in `namespace`, else the first that everyone may use.

@@ -1,7 +1,46 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Bytes
+/// The policies of a mesh, each once, in the order in which they are compiled.
+struct PolicySources {
+    private(set) var authorizationPolicies: [MeshChange.PolicyKey: AuthorizationPolicy] = [:]
+    private(set) var peerAuthentications: [MeshChange.PolicyKey: PeerAuthentication] = [:]
+
+    init() {}
+
+    /// Of several with one key the first.
+    init(_ model: MeshModel) {
+        for policy in model.authorizationPolicies {
+            let key = MeshChange.PolicyKey(namespace: policy.namespace, name: policy.name)
+            if authorizationPolicies[key] == nil { authorizationPolicies[key] = policy }
+        }
+        for policy in model.peerAuthentications {
+            let key = MeshChange.PolicyKey(namespace: policy.namespace, name: policy.name)
+            if peerAuthentications[key] == nil { peerAuthentications[key] = policy }
+        }
+    }
+
+    /// Takes changes.
+    ///
+    /// - Returns: whether anything is another.
+    mutating func apply(_ change: MeshChange) -> Bool {
+        var isChanged = false
+        for (key, policy) in change.authorizationPolicies where authorizationPolicies[key] != policy {
+            authorizationPolicies[key] = policy
+            isChanged = true
+        }
+        for (key, policy) in change.peerAuthentications where peerAuthentications[key] != policy {
+            peerAuthentications[key] = policy
+            isChanged = true
+        }
+        return isChanged
+    }
+
+    /// The authorization policies by namespace and name.
+    var sorted: [AuthorizationPolicy] {
+        authorizationPolicies.values.sorted { ($0.namespace, $0.name) < ($1.namespace, $1.name) }
+    }
+}
 
 /// What policies bind a workload.
 struct PolicyBinding {
@@ -11,23 +50,24 @@ struct PolicyBinding {
     var fingerprint: UInt64
 }
 
-extension SnapshotBuilder {
-    private struct PolicyKey: Hashable {
-        var namespace: String
-        var name: String
-    }
+/// The compiled policies of a mesh, and which of them bind a workload; compiles each distinct set of policies once.
+struct PolicyBinder {
+    private var compiler = PolicyCompiler()
+    private var selectors = SelectorIndex()
+    private var modes: MutualTLSResolver
+    private var meshFingerprint: UInt64 = 0
+    private var byNamespace: [String: [PolicyIndex]] = [:]
+    private var namespaceSets: [String: (rules: RuleSetIndex, fingerprint: UInt64)] = [:]
+    private var selectorSets: [[UInt32]: (rules: RuleSetIndex, fingerprint: UInt64)] = [:]
+    private var peerAuthentications: ContiguousArray<PeerAuthenticationRecord>
 
-    /// Compiles all policies and finds out which bind which workload.
-    ///
-    /// - Returns: the binding of each workload, by position.
-    mutating func compilePolicies() -> [PolicyBinding] {
-        var compiler = PolicyCompiler()
-        let sorted = Self.sorted(model.authorizationPolicies)
+    /// Compiles all policies.
+    init(_ sources: PolicySources, rootNamespaces: Set<String>, names: inout NamePool) {
+        modes = MutualTLSResolver(Array(sources.peerAuthentications.values), rootNamespaces: rootNamespaces)
+        peerAuthentications = modes.records(&names)
         var mesh: [PolicyIndex] = []
-        var byNamespace: [String: [PolicyIndex]] = [:]
-        var selectors = SelectorIndex()
-        for (position, policy) in sorted.enumerated() {
-            let isRoot = model.rootNamespaces.contains(policy.namespace)
+        for (position, policy) in sources.sorted.enumerated() {
+            let isRoot = rootNamespaces.contains(policy.namespace)
             let scope: PolicyRecord.Scope =
                 !policy.selector.isEmpty ? .selector : isRoot ? .mesh : .namespace
             compiler.add(
@@ -42,47 +82,25 @@ extension SnapshotBuilder {
             }
         }
         if !mesh.isEmpty { compiler.set(meshRules: compiler.addRuleSet(mesh)) }
-        var modes = MutualTLSResolver(model)
-        var binder = PolicyBinder(compiler: compiler, meshFingerprint: compiler.fingerprint(mesh))
-        binder.byNamespace = byNamespace
-        var bindings: [PolicyBinding] = []
-        bindings.reserveCapacity(uniqueWorkloads.count)
-        let all = uniqueWorkloads
-        for position in all.indices {
-            let namespace = all[position].namespace
-            let mode = modes.modes(labels: all[position].labels, namespace: namespace)
-            let selected = selectors.matches(labels: all[position].labels, namespace: namespace)
-            bindings.append(binder.bind(namespace: namespace, selected: selected, mode: mode))
-        }
-        policies = binder.compiler.table
-        modes.write(into: &policies, names: &names)
-        return bindings
+        meshFingerprint = compiler.fingerprint(mesh)
     }
 
-    /// By namespace and name; of several with one key the first.
-    private static func sorted(_ policies: [AuthorizationPolicy]) -> [AuthorizationPolicy] {
-        var seen = Set<PolicyKey>()
-        return policies.filter { seen.insert(PolicyKey(namespace: $0.namespace, name: $0.name)).inserted }
-            .sorted { ($0.namespace, $0.name) < ($1.namespace, $1.name) }
-    }
-}
+    /// How many sets of policies and of modes have been asked for: while it is the same, `table` is.
+    var setCount: Int { compiler.table.ruleSetKeys.count + modes.count }
 
-/// Compiles each distinct set of policies once.
-private struct PolicyBinder {
-    var compiler: PolicyCompiler
-    let meshFingerprint: UInt64
-    var byNamespace: [String: [PolicyIndex]] = [:]
-    private var namespaceSets: [String: (rules: RuleSetIndex, fingerprint: UInt64)] = [:]
-    private var selectorSets: [[UInt32]: (rules: RuleSetIndex, fingerprint: UInt64)] = [:]
-
-    init(compiler: PolicyCompiler, meshFingerprint: UInt64) {
-        self.compiler = compiler
-        self.meshFingerprint = meshFingerprint
+    /// The compiled policies, with all sets that workloads have been bound to.
+    func table() -> PolicyTable {
+        var table = compiler.table
+        table.peerAuthentications = peerAuthentications
+        modes.write(into: &table)
+        return table
     }
 
-    mutating func bind(namespace: String, selected: [UInt32], mode: MutualTLSResolver.Resolved) -> PolicyBinding {
+    /// What binds a workload.
+    mutating func bind(labels: [String: String], namespace: String) -> PolicyBinding {
+        let mode = modes.modes(labels: labels, namespace: namespace)
         let ofNamespace = namespaceSet(namespace)
-        let ofSelectors = selectorSet(selected)
+        let ofSelectors = selectorSet(selectors.matches(labels: labels, namespace: namespace))
         var hasher = Hasher()
         hasher.combine(meshFingerprint)
         hasher.combine(ofNamespace?.fingerprint)

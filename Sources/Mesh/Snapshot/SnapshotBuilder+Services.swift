@@ -5,73 +5,40 @@ internal import Bytes
 internal import Identity
 
 extension SnapshotBuilder {
-    // MARK: Who claims which address and name
-
-    mutating func indexClaims() {
-        var blocks: [CIDR: [ServiceIndex]] = [:]
-        var hostnames: [String: [ServiceIndex]] = [:]
-        var blockOrder: [CIDR] = []
-        var hostnameOrder: [String] = []
-        for (position, service) in uniqueServices.enumerated() {
-            let index = ServiceIndex(UInt32(position))
-            for block in service.vips {
-                if blocks[block] == nil { blockOrder.append(block) }
-                if blocks[block]?.last != index { blocks[block, default: []].append(index) }
-            }
-            let hostname = service.hostname.asciiLowercased
-            if hostnames[hostname] == nil { hostnameOrder.append(hostname) }
-            hostnames[hostname, default: []].append(index)
+    /// Writes the record of a service, and of its endpoints.
+    ///
+    /// - Parameter old: the record of the same service while it was the same but for its endpoints and waypoint.
+    mutating func writeService(_ position: Int, same old: ServiceRecord? = nil) {
+        let service = uniqueServices[position]
+        let scopes = Array(service.loadBalancing.routingPreference.prefix(8))
+        let members = orderedEndpoints(of: position, scopes: scopes)
+        let (waypoint, status) = waypoint(for: service, at: ServiceIndex(UInt32(position)))
+        let place = position < services.records.count ? services.records[position].endpoints : .empty
+        let capacities = Set(members.eligible.map { uniqueWorkloads[$0.workload.position].capacity })
+        if var record = old {
+            record.endpoints = writeEndpoints(members.eligible + members.others, at: place)
+            record.eligibleCount = UInt32(members.eligible.count)
+            record.isWeighted = capacities.count > 1
+            (record.waypoint, record.waypointStatus) = (waypoint, status)
+            services.records[position] = record
+            return
         }
-        services.virtualAddressSlots = HashSlots(count: blockOrder.count)
-        for block in blockOrder {
-            let claim = ServiceTable.Claim(key: block, claimants: addClaimants(blocks[block] ?? []))
-            services.virtualAddressSlots.insert(UInt32(services.virtualAddresses.count), hash: block.hashValue)
-            services.virtualAddresses.append(claim)
-        }
-        services.hostnameSlots = HashSlots(count: hostnameOrder.count)
-        for hostname in hostnameOrder {
-            let claim = ServiceTable.Claim(key: hostname, claimants: addClaimants(hostnames[hostname] ?? []))
-            services.hostnameSlots.insert(UInt32(services.hostnames.count), hash: hostname.hashValue)
-            services.hostnames.append(claim)
-        }
-        func lengths(isIPv4: Bool) -> ContiguousArray<Int> {
-            let shorter = blockOrder.filter { $0.network.isIPv4 == isIPv4 && $0.prefixLength < (isIPv4 ? 32 : 128) }
-            return ContiguousArray(Set(shorter.map(\.prefixLength)).sorted(by: >))
-        }
-        services.prefixLengthsIPv4 = lengths(isIPv4: true)
-        services.prefixLengthsIPv6 = lengths(isIPv4: false)
-    }
-
-    private mutating func addClaimants(_ claimants: [ServiceIndex]) -> IndexRange {
-        let range = IndexRange(start: services.claimants.count, count: claimants.count)
-        services.claimants += claimants.filter { uniqueServices[$0.position].isCanonical }
-        services.claimants += claimants.filter { !uniqueServices[$0.position].isCanonical }
-        return range
-    }
-
-    // MARK: Records
-
-    mutating func buildServices() {
-        services.records.reserveCapacity(uniqueServices.count)
-        for (position, service) in uniqueServices.enumerated() {
-            let scopes = Array(service.loadBalancing.routingPreference.prefix(8))
-            let endpoints = orderedEndpoints(of: position, scopes: scopes)
-            let (waypoint, status) = waypoint(for: service, at: ServiceIndex(UInt32(position)))
-            let record = ServiceRecord(
-                name: names.intern(service.name), namespace: names.intern(service.namespace),
-                hostname: names.intern(service.hostname.asciiLowercased), addresses: addAddresses(service.vips),
-                ports: addPorts(service.ports),
-                endpoints: addEndpoints(endpoints.eligible + endpoints.others),
-                eligibleCount: UInt32(endpoints.eligible.count),
-                isWeighted: Set(endpoints.eligible.map { uniqueWorkloads[$0.workload.position].capacity }).count > 1,
-                mode: service.loadBalancing.mode, scopes: addScopes(scopes), ipFamilies: service.ipFamilies,
-                visibility: service.visibility, isCanonical: service.isCanonical, waypointStatus: status,
-                waypoint: waypoint, subjectAltNames: addSubjectAltNames(service.subjectAltNames))
+        let record = ServiceRecord(
+            name: names.intern(service.name), namespace: names.intern(service.namespace),
+            hostname: names.intern(service.hostname.asciiLowercased), addresses: addAddresses(service.vips),
+            ports: addPorts(service.ports),
+            endpoints: writeEndpoints(members.eligible + members.others, at: place),
+            eligibleCount: UInt32(members.eligible.count), isWeighted: capacities.count > 1,
+            mode: service.loadBalancing.mode, scopes: addScopes(scopes), ipFamilies: service.ipFamilies,
+            visibility: service.visibility, isCanonical: service.isCanonical, waypointStatus: status,
+            waypoint: waypoint, subjectAltNames: addSubjectAltNames(service.subjectAltNames))
+        if position == services.records.count {
             services.records.append(record)
+        } else {
+            services.records[position] = record
+            garbage += service.vips.count + service.ports.count + 1
         }
     }
-
-    private typealias Member = (workload: WorkloadIndex, endpoint: Endpoint)
 
     /// Endpoints that take connections, sorted by what they say of the preferred scopes; and the others.
     private mutating func orderedEndpoints(
@@ -105,21 +72,39 @@ extension SnapshotBuilder {
         return (keyed.map { eligible[$0.position] }, others)
     }
 
-    private mutating func addEndpoints(_ members: [Member]) -> IndexRange {
-        let range = IndexRange(start: services.endpoints.count, count: members.count)
+    /// Writes endpoints where those before them were, if they fit there.
+    private mutating func writeEndpoints(_ members: [Member], at old: IndexRange) -> IndexRange {
+        let isFitting = members.count <= Int(old.count)
+        let start = isFitting ? Int(old.start) : services.endpoints.count
+        garbage += Int(old.count) - (isFitting ? members.count : 0)
         var sum: UInt64 = 0
-        for (workload, endpoint) in members {
-            sum += UInt64(uniqueWorkloads[workload.position].capacity)
-            let ports = IndexRange(start: services.portMappings.count, count: endpoint.ports.count)
-            services.portMappings += endpoint.ports.sorted { $0.key < $1.key }.map(PortMapping.init)
-            services.endpoints.append(EndpointRecord(workload: workload, ports: ports, cumulativeCapacity: sum))
+        for (offset, member) in members.enumerated() {
+            sum += UInt64(uniqueWorkloads[member.workload.position].capacity)
+            let place = isFitting ? services.endpoints[start + offset].ports : .empty
+            let record = EndpointRecord(
+                workload: member.workload, ports: writePorts(member.endpoint.ports, at: place), cumulativeCapacity: sum)
+            if isFitting { services.endpoints[start + offset] = record } else { services.endpoints.append(record) }
         }
-        return range
+        return IndexRange(start: start, count: members.count)
+    }
+
+    private mutating func writePorts(_ ports: [UInt16: UInt16], at old: IndexRange) -> IndexRange {
+        let isFitting = ports.count <= Int(old.count)
+        let start = isFitting ? Int(old.start) : services.portMappings.count
+        garbage += Int(old.count) - (isFitting ? ports.count : 0)
+        for (offset, mapping) in ports.sorted(by: { $0.key < $1.key }).map(PortMapping.init).enumerated() {
+            if !isFitting {
+                services.portMappings.append(mapping)
+            } else if services.portMappings[start + offset] != mapping {
+                services.portMappings[start + offset] = mapping
+            }
+        }
+        return IndexRange(start: start, count: ports.count)
     }
 
     private mutating func addAddresses(_ addresses: [CIDR]) -> IndexRange {
         let range = IndexRange(start: services.addresses.count, count: addresses.count)
-        services.addresses += addresses
+        for address in addresses { services.addresses.append(address) }
         return range
     }
 
@@ -136,7 +121,7 @@ extension SnapshotBuilder {
 
     private mutating func addScopes(_ scopes: [LoadBalancing.Scope]) -> IndexRange {
         let range = IndexRange(start: services.scopes.count, count: scopes.count)
-        services.scopes += scopes
+        for scope in scopes { services.scopes.append(scope) }
         return range
     }
 

@@ -6,25 +6,25 @@ internal import Bytes
 /// Istio's binding of objects to waypoints: the object's label, else its namespace's; a waypoint that does not exist,
 /// does not admit the namespace, or is for other traffic is not used, and the status says so.
 extension SnapshotBuilder {
+    /// Finds the proxies of all waypoints.
     mutating func resolveWaypoints() {
-        for waypoint in model.waypoints {
-            let key = WaypointKey(namespace: waypoint.namespace, name: waypoint.name)
-            guard waypointsByKey[key] == nil else { continue }
-            let index = WaypointIndex(UInt32(uniqueWaypoints.count))
-            waypointsByKey[key] = index
-            uniqueWaypoints.append(waypoint)
+        waypointServices = []
+        waypointWorkloads = []
+        services.waypoints = []
+        workloads.waypointServers = []
+        for (position, waypoint) in uniqueWaypoints.enumerated() {
             let destination = destination(of: waypoint)
             let record = WaypointRecord(
                 namespace: names.intern(waypoint.namespace), name: names.intern(waypoint.name),
                 destination: destination, hbonePort: waypoint.hbonePort,
                 tellsClientIdentity: waypoint.tellsClientIdentity)
             services.waypoints.append(record)
-            addServers(of: index, at: destination)
+            addServers(of: WaypointIndex(UInt32(position)), at: destination)
         }
         workloads.waypointServers.sort()
     }
 
-    private func destination(of waypoint: Waypoint) -> WaypointRecord.Destination {
+    private mutating func destination(of waypoint: Waypoint) -> WaypointRecord.Destination {
         switch waypoint.destination {
         case .service(let key):
             guard let service = find(key) else { return .unresolved }
@@ -36,7 +36,8 @@ extension SnapshotBuilder {
             {
                 return .service(service)
             }
-            for network in networks.sorted(by: { $0.rawValue < $1.rawValue }) {
+            for network in networks.sorted() {
+                let network = names.intern(network)
                 if let workload = workloads.find(address, network: network) { return .workload(workload) }
             }
             return .unresolved

@@ -4,79 +4,108 @@
 internal import Bytes
 internal import Identity
 
-/// Makes the tables of a snapshot from a model.
+/// Makes the tables of a snapshot from a model, and keeps them in step with changes of it.
 ///
 /// Owns all resolution of names: nothing after it compares strings to find out what belongs together. Order matters:
-/// services and workloads get their positions first, then endpoints and waypoints, then policies, then the records.
+/// services and workloads get their positions first, then endpoints and waypoints, then policies, then the records. What was
+/// built from a model and changed afterwards decides as what is built from the changed model; only positions differ.
 struct SnapshotBuilder {
-    let model: MeshModel
+    let rootNamespaces: Set<String>
     var names = NamePool()
     var workloads = WorkloadTable()
     var services = ServiceTable()
     var policies = PolicyTable()
     var enrollments: [WorkloadIndex: Enrollment] = [:]
 
-    /// The workloads and services that count: the first of each key.
+    /// The workloads and services that count: the first of each key; what is at vacant places has no meaning.
     var uniqueWorkloads: [Workload] = []
     var uniqueServices: [Service] = []
-    var workloadsByUID: [String: WorkloadIndex] = [:]
+    var vacantWorkloads: [WorkloadIndex] = []
+    var vacantServices: [ServiceIndex] = []
     var servicesByKey: [ServiceKey: ServiceIndex] = [:]
     /// For each service, its endpoints that name a known workload.
-    var endpointsByService: [[(workload: WorkloadIndex, endpoint: Endpoint)]] = []
+    var endpointsByService: [[Member]] = []
+    /// For each workload, how many endpoints name it.
+    var endpointCounts: [UInt32] = []
     var namespaceWaypoints: [String: WaypointBinding] = [:]
     /// The waypoints that count, by key.
     var uniqueWaypoints: [Waypoint] = []
     var waypointsByKey: [WaypointKey: WaypointIndex] = [:]
-    var networks = Set<NameIndex>()
+    /// Networks that have had a workload with an address.
+    var networks: Set<String> = []
     var waypointServices = Set<ServiceIndex>()
     var waypointWorkloads = Set<WorkloadIndex>()
+    /// Who claims an address that several do.
+    var rivals: [WorkloadTable.AddressKey: Set<WorkloadIndex>] = [:]
+    var identities: [IdentityKey: IdentityIndex?] = [:]
+    var policySources = PolicySources()
+    var binder: PolicyBinder
+    /// What is in the tables and is used no more, in elements.
+    var garbage = 0
+
+    /// A workload behind a service.
+    struct Member: Equatable {
+        var workload: WorkloadIndex
+        var endpoint: Endpoint
+    }
 
     struct WaypointKey: Hashable {
         var namespace: String
         var name: String
     }
 
-    init(_ model: MeshModel) {
-        self.model = model
+    struct IdentityKey: Hashable {
+        var trustDomain: NameIndex
+        var namespace: NameIndex
+        var serviceAccount: NameIndex
     }
 
-    mutating func build() {
-        collect()
-        indexAddresses()
+    init(_ model: MeshModel) {
+        rootNamespaces = model.rootNamespaces
+        policySources = PolicySources(model)
+        binder = PolicyBinder(policySources, rootNamespaces: rootNamespaces, names: &names)
+        collect(model)
+        for position in uniqueWorkloads.indices { claimAddresses(of: position) }
         indexClaims()
         resolveWaypoints()
-        let bindings = compilePolicies()
-        buildServices()
-        buildWorkloads(bindings)
+        for position in uniqueServices.indices { writeService(position) }
+        for position in uniqueWorkloads.indices { writeWorkload(position) }
+        policies = binder.table()
         for enrollment in model.enrollments {
-            guard let workload = workloadsByUID[enrollment.workloadUID], enrollments[workload] == nil else { continue }
+            guard let workload = find(workload: enrollment.workloadUID), enrollments[workload] == nil else { continue }
             enrollments[workload] = enrollment
         }
     }
 
     /// Gives every object that counts its position.
-    private mutating func collect() {
-        workloadsByUID.reserveCapacity(model.workloads.count)
-        uniqueWorkloads = Self.unique(model.workloads) { workload, position in
-            let isNew = workloadsByUID[workload.uid] == nil
-            if isNew { workloadsByUID[workload.uid] = WorkloadIndex(position) }
-            return isNew
-        }
+    private mutating func collect(_ model: MeshModel) {
+        workloads.uidSlots = HashSlots(count: model.workloads.count)
+        var known = Set<String>(minimumCapacity: model.workloads.count)
+        uniqueWorkloads = Self.unique(model.workloads) { workload, _ in known.insert(workload.uid).inserted }
+        for position in uniqueWorkloads.indices { insertUID(of: position) }
         uniqueServices = Self.unique(model.services) { service, position in
             let key = Self.lowercased(service.key)
             let isNew = servicesByKey[key] == nil
             if isNew { servicesByKey[key] = ServiceIndex(position) }
             return isNew
         }
+        endpointCounts = Array(repeating: 0, count: uniqueWorkloads.count)
         endpointsByService = Array(repeating: [], count: uniqueServices.count)
         for endpoint in model.endpoints {
-            guard let service = find(endpoint.service), let workload = workloadsByUID[endpoint.workloadUID] else {
+            guard let service = find(endpoint.service), let workload = find(workload: endpoint.workloadUID) else {
                 continue
             }
-            endpointsByService[service.position].append((workload, endpoint))
+            endpointsByService[service.position].append(Member(workload: workload, endpoint: endpoint))
+            endpointCounts[workload.position] += 1
         }
         for namespace in model.namespaces where namespaceWaypoints[namespace.name] == nil {
             namespaceWaypoints[namespace.name] = namespace.waypoint
+        }
+        for waypoint in model.waypoints {
+            let key = WaypointKey(namespace: waypoint.namespace, name: waypoint.name)
+            guard waypointsByKey[key] == nil else { continue }
+            waypointsByKey[key] = WaypointIndex(UInt32(uniqueWaypoints.count))
+            uniqueWaypoints.append(waypoint)
         }
     }
 
@@ -93,7 +122,7 @@ struct SnapshotBuilder {
         return elements.indices.filter { !dropped.contains($0) }.map { elements[$0] }
     }
 
-    private static func lowercased(_ key: ServiceKey) -> ServiceKey {
+    static func lowercased(_ key: ServiceKey) -> ServiceKey {
         ServiceKey(namespace: key.namespace, hostname: key.hostname.asciiLowercased)
     }
 
@@ -101,42 +130,24 @@ struct SnapshotBuilder {
         servicesByKey[Self.lowercased(key)]
     }
 
-    // MARK: Addresses
-
-    private mutating func indexAddresses() {
-        let all = uniqueWorkloads
-        var count = 0
-        for position in all.indices where !all[position].isHostNetwork { count += all[position].addresses.count }
-        workloads.addressSlots = HashSlots(count: count)
-        workloads.addressOwners.reserveCapacity(count)
-        for position in all.indices where !all[position].isHostNetwork {
-            let network = names.intern(all[position].network)
-            networks.insert(network)
-            for address in all[position].addresses {
-                own(address, network: network, workload: WorkloadIndex(UInt32(position)))
-            }
-        }
+    func find(workload uid: String) -> WorkloadIndex? {
+        let position = workloads.uidSlots.find(hash: uid.hashValue) { uniqueWorkloads[Int($0)].uid == uid }
+        return position.map { WorkloadIndex($0) }
     }
 
-    private mutating func own(_ address: IPAddress, network: NameIndex, workload: WorkloadIndex) {
-        let hash = WorkloadTable.hash(address, network: network)
-        let known = workloads.addressSlots.find(hash: hash) { position in
-            workloads.addressOwners[Int(position)].address == address
-                && workloads.addressOwners[Int(position)].network == network
-        }
-        guard let known else {
-            let position = UInt32(workloads.addressOwners.count)
-            workloads.addressOwners.append(.init(address: address, network: network, workload: workload))
-            workloads.addressSlots.insert(position, hash: hash)
-            return
-        }
-        let owner = workloads.addressOwners[Int(known)].workload
-        if rank(workload) > rank(owner) { workloads.addressOwners[Int(known)].workload = workload }
+    mutating func insertUID(of position: Int) {
+        Self.insert(position, of: uniqueWorkloads, into: &workloads.uidSlots)
     }
 
-    /// Who keeps an address that several claim: captured pods, pods, captured others, the rest (ztunnel behaviour).
-    private func rank(_ workload: WorkloadIndex) -> Int {
-        (uniqueWorkloads[workload.position].isPod ? 2 : 0)
-            + (uniqueWorkloads[workload.position].tunnelProtocol == .hbone ? 1 : 0)
+    private static func insert(_ position: Int, of all: [Workload], into slots: inout HashSlots) {
+        slots.insert(UInt32(position), hash: all[position].uid.hashValue) { all[Int($0)].uid.hashValue }
+    }
+
+    mutating func removeUID(of position: Int) {
+        Self.remove(position, of: uniqueWorkloads, from: &workloads.uidSlots)
+    }
+
+    private static func remove(_ position: Int, of all: [Workload], from slots: inout HashSlots) {
+        slots.remove(UInt32(position), hash: all[position].uid.hashValue) { all[Int($0)].uid.hashValue }
     }
 }

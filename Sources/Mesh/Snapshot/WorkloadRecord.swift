@@ -33,6 +33,8 @@ package struct WorkloadRecord: Sendable {
     package let workloadType: WorkloadType
     /// How the last hop to it is carried.
     package let tunnelProtocol: TunnelProtocol
+    /// Whether nothing is here (any more): no look-up leads to it.
+    package internal(set) var isVacant = false
     /// Whether it is fit to serve.
     package let isReady: Bool
     /// Whether it shares its node's address.
@@ -46,19 +48,19 @@ package struct WorkloadRecord: Sendable {
     /// Its SPIFFE ID; nil when its names make none, and then nobody can talk to it by HBONE.
     package let identity: IdentityIndex?
     /// Its addresses, in `WorkloadTable.addresses`.
-    package let addresses: IndexRange
+    package internal(set) var addresses: IndexRange
     /// The waypoint that traffic addressed to it goes through.
     package let waypoint: WaypointIndex?
     /// Of a proxy behind the tunnel: how it is handed connections; nil for all other workloads.
     package let applicationTunnel: ApplicationTunnel?
     /// The rules of its namespace; nil when there are none.
-    package let namespaceRules: RuleSetIndex?
+    package internal(set) var namespaceRules: RuleSetIndex?
     /// The rules of policies that select it; nil when there are none.
-    package let selectorRules: RuleSetIndex?
+    package internal(set) var selectorRules: RuleSetIndex?
     /// Its mutual TLS modes, in `PolicyTable.mutualTLSModes`.
-    package let mutualTLSModes: UInt32
+    package internal(set) var mutualTLSModes: UInt32
     /// A digest of everything that decides who may connect to it: equal digests, equal rules.
-    package let inboundFingerprint: UInt64
+    package internal(set) var inboundFingerprint: UInt64
 }
 
 /// Why an object has a waypoint or has none (Istio's status condition `WaypointBound`).

@@ -6,14 +6,14 @@ package import Identity
 
 /// The workloads of a snapshot and the ways to find them.
 package struct WorkloadTable: Sendable {
-    /// The workloads.
-    package var records: ContiguousArray<WorkloadRecord> = []
+    /// The workloads, and places that are vacant.
+    package var records = ChunkedArray<WorkloadRecord>()
     /// Their addresses.
-    package var addresses: ContiguousArray<IPAddress> = []
+    package var addresses = ChunkedArray<IPAddress>()
     /// Their SPIFFE IDs, each once.
-    package var identities: ContiguousArray<SPIFFEID> = []
+    package var identities = ChunkedArray<SPIFFEID>()
     /// Who owns each address that workloads are found by.
-    var addressOwners: ContiguousArray<AddressOwner> = []
+    var addressOwners = ChunkedArray<AddressOwner>()
     var addressSlots = HashSlots(count: 0)
     var uidSlots = HashSlots(count: 0)
     /// The workloads of each node.
@@ -21,9 +21,13 @@ package struct WorkloadTable: Sendable {
     /// Which workload serves which waypoint, in ascending order.
     var waypointServers: ContiguousArray<WaypointServer> = []
 
-    struct AddressOwner: Sendable {
+    struct AddressKey: Hashable, Sendable {
         var address: IPAddress
         var network: NameIndex
+    }
+
+    struct AddressOwner: Sendable {
+        var key: AddressKey
         var workload: WorkloadIndex
     }
 
@@ -36,18 +40,12 @@ package struct WorkloadTable: Sendable {
         }
     }
 
-    static func hash(_ address: IPAddress, network: NameIndex) -> Int {
-        var hasher = Hasher()
-        hasher.combine(address)
-        hasher.combine(network)
-        return hasher.finalize()
+    /// The position in `addressOwners` of an address; nil when nobody is found by it.
+    func owner(of key: AddressKey) -> UInt32? {
+        addressSlots.find(hash: key.hashValue) { addressOwners[Int($0)].key == key }
     }
 
     func find(_ address: IPAddress, network: NameIndex) -> WorkloadIndex? {
-        let owner = addressSlots.find(hash: Self.hash(address, network: network)) { position in
-            addressOwners[Int(position)].address == address && addressOwners[Int(position)].network == network
-        }
-        guard let owner else { return nil }
-        return addressOwners[Int(owner)].workload
+        owner(of: AddressKey(address: address, network: network)).map { addressOwners[Int($0)].workload }
     }
 }

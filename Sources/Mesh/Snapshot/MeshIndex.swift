@@ -1,0 +1,69 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// The newest state of the mesh, from which snapshots are made: a change costs what it changes, not what there is.
+///
+/// Owned by whoever publishes snapshots. A snapshot shares its tables with the index, which copies the pieces that it changes
+/// (`ChunkedArray`). What a change leaves behind is cleared up by making the tables anew when it is as much as what counts.
+package struct MeshIndex {
+    /// Below this much there is nothing to gain by clearing up.
+    private static let smallestGarbage = 4_096  // elements, some 200 KiB (our choice)
+
+    private var builder: SnapshotBuilder
+    /// The weight of the tables when they were made.
+    private var weight: Int
+
+    /// Indexes a model.
+    ///
+    /// - Complexity: linear in the size of the model (endpoints of a service with a routing preference are sorted).
+    package init(_ model: MeshModel) {
+        builder = SnapshotBuilder(model)
+        weight = builder.weight
+    }
+
+    /// Takes a new state of the mesh.
+    ///
+    /// - Returns: false when it is no other than the one before (of a whole one that is not found out).
+    /// - Complexity: of a change, linear in what it names, the services that these workloads are behind, and the waypoints; of a
+    ///   change of policies also in the policies and, with a small factor, in the workloads.
+    package mutating func apply(_ update: MeshUpdate) -> Bool {
+        switch update {
+        case .whole(let model):
+            self = MeshIndex(model)
+            return true
+        case .change(let change):
+            guard builder.apply(change) else { return false }
+            if builder.weight > 2 * weight + Self.smallestGarbage { self = MeshIndex(builder.model) }
+            return true
+        }
+    }
+
+    /// The state as decisions see it.
+    ///
+    /// - Parameter generation: counts up with every snapshot of a process.
+    package func snapshot(generation: UInt64) -> MeshSnapshot {
+        MeshSnapshot(builder, generation: generation)
+    }
+}
+
+extension SnapshotBuilder {
+    /// What grows with changes: what is used no more, what may be, and what counts as a measure for it.
+    var weight: Int {
+        garbage + uniqueWorkloads.count + uniqueServices.count + names.internedCount + identities.count
+            + binder.setCount
+    }
+
+    /// The model that the tables are of.
+    var model: MeshModel {
+        var model = MeshModel(rootNamespaces: rootNamespaces)
+        model.namespaces = namespaceWaypoints.map { MeshNamespace(name: $0.key, waypoint: $0.value) }
+        model.workloads = uniqueWorkloads.filter { !$0.uid.isEmpty }
+        model.services = uniqueServices.filter { !$0.hostname.isEmpty }
+        model.endpoints = endpointsByService.joined().map(\.endpoint)
+        model.waypoints = uniqueWaypoints
+        model.authorizationPolicies = Array(policySources.authorizationPolicies.values)
+        model.peerAuthentications = Array(policySources.peerAuthentications.values)
+        model.enrollments = Array(enrollments.values)
+        return model
+    }
+}
