@@ -13,13 +13,9 @@ extension Worker {
         let listener = configuration.plaintext[position]
         let full = "\(listener.service).svc.\(configuration.clusterDomain)"
         let mesh = epoch.mesh
-        let records = mesh.services.records
-        let found =
-            records.firstIndex { mesh[$0.hostname] == full }
-            ?? records.firstIndex { mesh[$0.hostname] == listener.service }
-        guard let found else { return nil }
+        guard let found = mesh.service(hostname: full) ?? mesh.service(hostname: listener.service) else { return nil }
         let address = SocketAddress(ip: listener.address.ip, port: listener.port)
-        return frontend(ServiceIndex(UInt32(found)), address, client)
+        return frontend(found, address, client)
     }
 
     private func frontend(_ service: ServiceIndex, _ address: SocketAddress, _ client: Client) -> Frontend? {
@@ -80,10 +76,8 @@ extension Worker {
             let record = before[old.epoch.routes.table.service(of: scope)]
             let hostname = before[record.hostname]
             let namespace = before[record.namespace]
-            let found = mesh.services.records.firstIndex {
-                mesh[$0.hostname] == hostname && mesh[$0.namespace] == namespace
-            }
-            return found.flatMap { self.frontend(ServiceIndex(UInt32($0)), old.address, client) }
+            let found = mesh.service(hostname: hostname) { mesh[$0.namespace] == namespace }
+            return found.flatMap { self.frontend($0, old.address, client) }
         }
         guard let workload = old.workload, let counterpart = before.counterpart(of: workload, in: mesh) else {
             return nil

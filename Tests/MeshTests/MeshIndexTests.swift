@@ -92,7 +92,7 @@ import Testing
         #expect(after.service(hostname: Self.key.hostname, from: "a") == nil)
     }
 
-    @Test("Three thousand workloads that come and go leave the tables as small as they were, and each is found meanwhile")
+    @Test("Three thousand workloads that come and go leave the tables small, and each is found meanwhile")
     func churn() {
         var index = index()
         var random = RandomSource(seed: 1)

@@ -43,6 +43,21 @@ extension MeshSnapshot {
         return services.best(of: claimants, for: namespace)?.service
     }
 
+    /// The service of a hostname, whoever may use it: of several that meet a condition one of the platform, else the first.
+    ///
+    /// - Parameter hostname: compared without regard to ASCII case.
+    /// - Complexity: O(number of services of this hostname).
+    package func service(
+        hostname: String, where isMeant: (ServiceRecord) -> Bool = { _ in true }
+    ) -> ServiceIndex? {
+        guard let claimants = services.claimants(ofHostname: hostname.asciiLowercased) else { return nil }
+        for position in claimants.positions {
+            let service = services.claimants[position]
+            if isMeant(services.records[service.position]) { return service }
+        }
+        return nil
+    }
+
     /// The first plain virtual address of a service; nil for one that has none (headless, or a block only).
     package func firstAddress(of service: ServiceIndex) -> IPAddress? {
         for position in self[service].addresses.positions {

@@ -145,6 +145,8 @@ def tables(result):
                 text += f"; ACCEPTS {', '.join(no)}" if no else "; refuses every bad peer tried"
             out.append(text)
         out.append("")
+    for text in result.get("noise", []):
+        out.append("NOISE: " + text)
     for text in result["problems"]:
         out.append("PROBLEM: " + text)
     return "\n".join(out).rstrip() + "\n"
