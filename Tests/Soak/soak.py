@@ -299,7 +299,7 @@ class Soak:
 
 def main():
     seconds = float(sys.argv[1]) * 60
-    seed = int(os.environ.get("SEED", time.time_ns() % 1_000_000))
+    seed = int(os.environ.get("SEED") or time.time_ns() % 1_000_000)
     directory = ROOT / ".build" / "soak"
     shutil.rmtree(directory, ignore_errors=True)
     print(f"soak: {seconds:.0f} s, SEED={seed}", flush=True)
