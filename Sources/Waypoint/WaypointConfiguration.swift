@@ -108,6 +108,9 @@ package struct WaypointConfiguration: Sendable {
 
     /// Threads that carry traffic (`--workers`).
     package var workers = max(2, ProcessStatus.processors / 4)
+    /// Streams that a worker may serve more than another until new ones of its tunnels go there (`--spread`); a busy
+    /// worker's go at two already.
+    package var spread = 32
     /// Exchanges under way at one time, per worker (`--max-requests`).
     package var maxExchanges = 65_536
     /// Connections of clients at one time, per worker (`--max-connections`).

@@ -19,6 +19,11 @@ internal import Telemetry
 extension Worker {
     /// What waits in the sockets between two workers, in each direction; the pipes at both ends hold as much.
     private static let socketBytes: CInt = 65_536
+    /// From this share of a core on, in percent, a worker gives streams away early: passing octets on costs it system calls,
+    /// which pay where it would otherwise be the bottleneck.
+    private static let busyPercent = 60
+    /// Streams that such a worker serves more than another one.
+    private static let busySpread = 2
 
     /// Connections and streams that this worker serves.
     var servedCount: Int { Int(peers[index].connections.value) }
@@ -86,7 +91,12 @@ extension Worker {
             deadline: .distantFuture, now: now)
         upstream.phase = .established
         upstream.pipe.handed = handed
-        guard let exchangeKey = exchanges.insert(exchange), let upstreamKey = upstreams.insert(upstream) else {
+        guard let exchangeKey = exchanges.insert(exchange) else {
+            _ = downstreams.remove(downstreamKey)
+            return nil
+        }
+        guard let upstreamKey = upstreams.insert(upstream) else {
+            _ = exchanges.remove(exchangeKey)
             _ = downstreams.remove(downstreamKey)
             return nil
         }
@@ -100,12 +110,13 @@ extension Worker {
         return downstreamKey
     }
 
-    /// A stream that others have is served while they serve at least two and a quarter more: eight are spread five to three.
+    /// The worker that serves fewest streams, if it serves fewer by `--spread` and a quarter of what this one does.
     private func lessBusyWorker() -> Int? {
         guard peers.count > 1, drainDeadline == nil else { return nil }
-        var best = index
+        let isBusy = busy.percent(now: now) >= Self.busyPercent
         var least = servedCount
-        let most = least - 2 - least / 4
+        let most = least - (isBusy ? Self.busySpread : configuration.spread) - least / 4
+        var best = index
         for other in peers.indices {
             let count = Int(peers[other].connections.value)
             if count <= most, count < least { (best, least) = (other, count) }
@@ -129,7 +140,10 @@ extension Worker {
             deadline: now + configuration.headerTimeout)
         downstream.pipe.handed = handed.stream
         downstream.isDraining = drainDeadline != nil
-        guard let key = downstreams.insert(downstream) else { return countServed(-1) }
+        guard let key = downstreams.insert(downstream) else {
+            handed.stream.close(isOrderly: false)
+            return countServed(-1)
+        }
         watch(handed.descriptor, token(downstream: key)) { _ in .closeDownstream(key) }
         begin(key)
     }

@@ -83,6 +83,8 @@ final class Worker {
     var identity: OwnIdentity?
     /// Its identity as text, for headers.
     var principal = ""
+    /// What of a core this worker takes.
+    var busy: BusyShare
     var isOutOfDescriptors = false
     var drainDeadline: MonotonicTime?
     var isStopped = false
@@ -106,6 +108,7 @@ final class Worker {
         blocks = BufferPool(blockCapacity: Self.blockBytes, limit: max(256, ceiling / 2 / Self.blockBytes), keep: 64)
         random = RandomSource(seed: seed)
         now = MonotonicClock.now()
+        busy = BusyShare(now: now)
         listeners = Slab(limit: 1 << 16)
         carriers = Slab(limit: 1 << 20)
         downstreams = Slab(limit: 1 << 20)

@@ -96,6 +96,7 @@ extension RunCommand {
     private static var limits: [Option<WaypointConfiguration>] {
         [
             .count("workers", \.workers, in: 1...256, "Threads that carry traffic.").from("AMBIT_WORKERS"),
+            .count("spread", \.spread, in: 2...1 << 20, "Streams of tunnels a worker takes more than the next one."),
             .count("connect-attempts", \.connectAttempts, in: 1...4, "Endpoints tried when connecting fails."),
             .count("max-requests", \.maxExchanges, in: 1...1 << 20, "Requests under way at one time, per worker."),
             .count("max-connections", \.maxConnections, in: 1...1 << 20, "Clients' connections, per worker."),

@@ -30,7 +30,7 @@ class Tunnel:
     def __init__(self, world, port_name="http", options=()):
         self.world = world
         self.client, self.server = client_and_server(world, start=False)
-        self.waypoint = Waypoint(world, options=["--workers", "2", "--log-level", "info,access:info",
+        self.waypoint = Waypoint(world, options=["--workers", "2", "--spread", "2", "--log-level", "info,access:info",
                                                  "--log-format", "json", *options])
         self.service = http_service(world, "server", port_name=port_name, selector={"app": "server"})
 
@@ -137,6 +137,18 @@ def test_few_streams_stay_with_their_connection(world):
         ask(stream)
     assert tunnel.served() == [0, 2]
     assert tunnel.handed_over() == 0
+
+
+def test_streams_stay_with_a_worker_that_is_not_busy_until_they_are_many(world):
+    tunnel = Tunnel(world, options=["--spread", "32"])
+    Echo(tunnel.server)
+    tunnel.start()
+    tunnel.open_all(32)
+    assert tunnel.served() == [0, 32]
+    assert tunnel.handed_over() == 0
+    # The 43rd is the first: 42 are 32 and a quarter of themselves.
+    tunnel.open_all(11)
+    assert tunnel.served() == [1, 42]
 
 
 def test_octets_ends_and_back_pressure_are_those_of_a_tcp_connection(world):
