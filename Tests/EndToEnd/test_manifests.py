@@ -168,6 +168,9 @@ def whole(server, tmp_path_factory):
         server.request("/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
                        resources.definition("monitoring.coreos.com", ("v1",), plural, kind))
     apply(server, tmp_path_factory.mktemp("user"), "overlays/production", "monitoring")
+    server.request("/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+                   resources.definition("gateway.networking.k8s.io", ("v1",), "gatewayclasses", "GatewayClass", False))
+    server.kubectl("apply", "--validate=false", "-k", DEPLOY / "waypoints")
     return server
 
 
@@ -185,13 +188,15 @@ def ports(kind):
 def test_what_is_scraped_and_let_in_are_the_ports_that_containers_have(whole):
     tunnel, identity = objects(whole, "apps", "daemonsets")["ambit-tunnel"], objects(whole, "apps", "deployments")["ambit-identity"]
     policies = objects(whole, "networking.k8s.io", "networkpolicies")
-    for name, kind in (("ambit-tunnel", tunnel), ("ambit-identity", identity)):
+    controller = objects(whole, "apps", "deployments")["ambit-waypoint-controller"]
+    for name, kind in (("ambit-tunnel", tunnel), ("ambit-identity", identity), ("ambit-waypoint-controller", controller)):
         template = kind["spec"]["template"]
         assert policies[name]["spec"]["podSelector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
         assert {port["port"] for rule in policies[name]["spec"]["ingress"] for port in rule["ports"]} == set(ports(kind).values())
     pods = objects(whole, "monitoring.coreos.com", "podmonitors")
     services = objects(whole, "monitoring.coreos.com", "servicemonitors")
     assert pods["ambit-tunnel"]["spec"]["podMetricsEndpoints"][0]["port"] in ports(tunnel)
+    assert pods["ambit-waypoint-controller"]["spec"]["podMetricsEndpoints"][0]["port"] in ports(controller)
     served = {port["name"]: port["targetPort"] for port in objects(whole, "", "services")["ambit-identity"]["spec"]["ports"]}
     assert served[services["ambit-identity"]["spec"]["endpoints"][0]["port"]] in ports(identity).values()
     for kind in (tunnel, identity):
