@@ -91,12 +91,12 @@ deps-prometheus: deps
 	  rm -rf .build/prometheus; mkdir -p .build/prometheus; cd .build/prometheus; \
 	  apt-get -qq update; apt-get -qq -o APT::Sandbox::User=root download prometheus; dpkg -x prometheus_*.deb .; }
 
-# In folders of their own: a module built with a sanitizer does not link with one built without. No editor asks their index.
+# In folders of their own: a module built with a sanitizer does not link with one built without.
 build-thread: deps-build
-	AMBIT_TSAN=1 swift build --build-tests --disable-index-store --scratch-path .build/thread
+	AMBIT_TSAN=1 swift build --build-tests --scratch-path .build/thread
 
 build-address: deps-build
-	swift build --build-tests --disable-index-store --sanitize=address --scratch-path .build/address
+	swift build --build-tests --sanitize=address --scratch-path .build/address
 
 test-thread: build-thread ## unit tests under ThreadSanitizer; ONLY=regex picks
 	AMBIT_TSAN=1 swift test --skip-build --scratch-path .build/thread $(if $(ONLY),--filter "$(ONLY)")
