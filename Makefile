@@ -44,7 +44,7 @@ define install
 endef
 
 .PHONY: help deps deps-build deps-grpc deps-prometheus deps-interop deps-bench build build-debug test test-unit test-e2e \
-        test-e2e-and-sanitizers test-e2e-address build-thread build-address test-thread test-address test-rotation test-million soak demo interop \
+        test-traffic-and-sanitizers test-e2e-address build-thread build-address test-thread test-address test-rotation test-million soak demo interop \
         simulation cost conformance conformance-server fuzz bench bench-quick bench-scale bench-path bench-http2 bench-idle bench-routes \
         images deploy undeploy test-kubernetes fmt lint gates check clean
 
@@ -105,14 +105,15 @@ test-address: build-address ## unit tests under AddressSanitizer and LeakSanitiz
 	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/leaks.supp \
 	  swift test --skip-build --sanitize=address --scratch-path .build/address $(if $(ONLY),--filter "$(ONLY)")
 
-# End-to-end tests wait for three quarters of their time. What they leave of the processors goes to the sanitizers: in the
-# idle class of the scheduler (sched(7)), which whatever else can run preempts at once.
-test-e2e-and-sanitizers:
+# End-to-end tests and soak wait for three quarters of their time. What they leave of the processors goes to the sanitizers: in
+# the idle class of the scheduler (sched(7)), which whatever else can run preempts at once.
+test-traffic-and-sanitizers:
 	@mkdir -p .build; failed=0; \
 	chrt --idle 0 $(MAKE) --no-print-directory test-address test-thread >.build/sanitizers.log 2>&1 & sanitizers=$$!; \
 	trap "kill $$sanitizers 2>/dev/null || true" EXIT; \
 	$(MAKE) --no-print-directory test-e2e || failed=1; \
-	echo 'test-address, test-thread: the log is .build/sanitizers.log'; \
+	$(MAKE) --no-print-directory soak MINUTES=2 || failed=1; \
+	echo 'test-address, test-thread: .build/sanitizers.log'; \
 	wait $$sanitizers || { failed=1; tail -n 50 .build/sanitizers.log; }; \
 	grep -a 'Test run with' .build/sanitizers.log || failed=1; \
 	exit $$failed
@@ -230,8 +231,7 @@ lint: ## formatting and the rules that grep can hold
 	swift format lint --strict --recursive --configuration .swift-format $(SWIFT_SOURCES)
 	@.ci/gates
 
-check: deps lint build-debug test-unit simulation cost conformance test-e2e-and-sanitizers ## what CI runs: lint, no warnings, imports, all tests, sanitizers, soak
-	$(MAKE) soak MINUTES=2
+check: deps lint build-debug test-unit simulation cost conformance test-traffic-and-sanitizers ## what CI runs: lint, no warnings, imports, all tests, sanitizers, soak
 
 clean: ## remove everything that was built
 	rm -rf .build .venv
