@@ -136,6 +136,25 @@ def test_objects_of_other_owners_and_classes_are_left_alone(cluster):
     assert cluster.get("Deployment", "waypoint")["metadata"]["ownerReferences"]
 
 
+def test_only_accounts_that_were_made_for_gateways_get_rights(cluster):
+    binding = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "waypoints"},
+               "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "waypoints"}}
+    cluster.create(binding)
+    cluster.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": "shop"}})
+    cluster.create(gateway("default"))
+    cluster.create(gateway())
+    cluster.start("--role-binding", "waypoints")
+    told = cluster.wait_condition("Gateway", "default", "Programmed", "False", "NoResources")
+    assert "ServiceAccount shop/default is there already" in told["message"]
+    subjects = lambda: cluster.get("ClusterRoleBinding", "waypoints").get("subjects")
+    own = {"kind": "ServiceAccount", "name": "waypoint", "namespace": "shop"}
+    eventually(lambda: subjects() == [own], 10, message=lambda: str(subjects()))
+    cluster.rest()
+    assert subjects() == [own]
+    cluster.delete("ServiceAccount", "default")
+    eventually(lambda: subjects() == [{**own, "name": "default"}, own], 10, message=lambda: str(subjects()))
+
+
 def test_the_class_of_istio_is_taken_only_when_told(cluster):
     cluster.create({**gateway(), "spec": {**gateway()["spec"], "gatewayClassName": "istio-waypoint"}})
     first = cluster.start()

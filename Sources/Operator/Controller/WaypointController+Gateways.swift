@@ -45,13 +45,22 @@ extension WaypointController {
 
     // MARK: - What there is
 
+    /// Pages of a list of what was made, of 250 objects each: 10,000 waypoints have 50,000 objects.
+    private static let maximumPages = 400
+
     /// Lists what has been made for Gateways, by its label.
     func listManaged() throws(Interruption) {
         var found: [ManagedObject.Key: YAMLNode] = [:]
         let (label, value) = ManagedObject.label
         for kind in ManagedObject.Kind.allCases {
             var next = ""
+            var pages = 0
             repeat {
+                pages += 1
+                guard pages <= Self.maximumPages else {
+                    note("\(kind.name): the list has no end")
+                    throw .stopped
+                }
                 let token = next.isEmpty ? "" : "&continue=\(APIRequest.escaped(next))"
                 let selector = APIRequest.escaped("\(label)=\(value)")
                 let answer = try ask(APIRequest(.get, "\(kind.path())?labelSelector=\(selector)&limit=250\(token)"))
@@ -89,8 +98,10 @@ extension WaypointController {
     func reconcileGateways() throws(Interruption) -> [OwnGateway] {
         try findImage()
         let roots = readRoots()
+        foreign = []
         var result: [OwnGateway] = []
-        var accounts: [WaypointName] = []
+        var accounts: [GatewaySettings] = []
+        var wanted: Set<ManagedObject.Key> = []
         for (key, facts) in source.facts.sorted(by: { $0.key < $1.key }) where key.kind == .gateway {
             let spec = Self.node(facts.detail)
             guard isOurs(class: spec?["gatewayClassName"]?.string ?? ""), !facts.isDeleting else { continue }
@@ -109,15 +120,18 @@ extension WaypointController {
             status.unsupported = settings.problem
             status.readyCount = readyCount(settings.name)
             if status.isAccepted {
-                accounts.append(settings.name)
+                accounts.append(settings)
                 let workload = WaypointWorkload(
                     settings: settings, configuration: configuration, image: image, roots: roots)
+                wanted.formUnion(workload.objects.map(\.key))
                 status.trouble =
                     image.isEmpty
                     ? "the image of waypoints is not known; give the controller --image" : try ensure(workload)
             }
             result.append(OwnGateway(key: key, status: status))
         }
+        settled = settled.filter { wanted.contains($0.key) }
+        yielded = yielded.filter { wanted.contains($0.key) }
         metrics.gateways.set(Int64(result.count))
         try bindRole(accounts)
         return result
@@ -178,6 +192,7 @@ extension WaypointController {
         if let actual, actual.controllerUID != uid {
             // One that goes with an earlier Gateway of the name, or somebody else's: looked at again with the next list.
             managed?[key] = nil
+            foreign.insert(key)
             let problem = "\(key) is there already and does not belong to this Gateway; rename or remove it"
             note(problem)
             return problem
@@ -261,17 +276,13 @@ extension WaypointController {
     // MARK: - The rights of waypoints
 
     /// Gives waypoints' service accounts the right to follow objects.
-    private func bindRole(_ accounts: [WaypointName]) throws(Interruption) {
+    ///
+    /// Only to accounts that were made for their Gateways: an account of somebody else that has the name, `default` say, gets
+    /// nothing. One of which nothing is known for the moment stays as it is.
+    private func bindRole(_ gateways: [GatewaySettings]) throws(Interruption) {
         guard !configuration.roleBinding.isEmpty else { return }
         let name = configuration.roleBinding
         let path = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/\(name)"
-        let subjects = ManifestValue.sequence(
-            accounts.map { account in
-                .mapping([
-                    ("kind", .text("ServiceAccount")), ("name", .text(account.name)),
-                    ("namespace", .text(account.namespace)),
-                ])
-            })
         if boundAccounts == nil {
             let answer = try ask(APIRequest(.get, path))
             guard answer.isGood, let binding = object(answer, "ClusterRoleBinding \(name)") else {
@@ -279,6 +290,7 @@ extension WaypointController {
             }
             boundAccounts = Self.accounts(of: binding)
         }
+        let subjects = ManifestValue.sequence(gateways.compactMap(subject))
         guard boundAccounts != subjects else { return }
         let role: [(key: String, value: ManifestValue)] = [
             ("apiGroup", .text("rbac.authorization.k8s.io")), ("kind", .text("ClusterRole")), ("name", .text(name)),
@@ -292,6 +304,20 @@ extension WaypointController {
             APIRequest(.patch, path + query, "application/apply-patch+yaml", Array(binding.json.utf8)))
         guard answer.isGood else { return note("ClusterRoleBinding \(name): \(answer.problem)") }
         boundAccounts = subjects
+    }
+
+    /// The service account of a Gateway's pods; nil when it is to have no rights.
+    private func subject(_ gateway: GatewaySettings) -> ManifestValue? {
+        let name = gateway.name
+        let key = ManagedObject.Key(kind: .serviceAccount, namespace: name.namespace, name: name.name)
+        let subject = ManifestValue.mapping([
+            ("kind", .text("ServiceAccount")), ("name", .text(name.name)), ("namespace", .text(name.namespace)),
+        ])
+        if let actual = managed?[key] { return actual.controllerUID == gateway.uid ? subject : nil }
+        guard !foreign.contains(key), case .sequence(let bound)? = boundAccounts, bound.contains(subject) else {
+            return nil
+        }
+        return subject
     }
 
     private static func accounts(of binding: YAMLNode) -> ManifestValue {

@@ -51,6 +51,8 @@ package final class WaypointController {
     var written: [ObjectKey: String] = [:]
     /// What was written of a status without changing its version: the server keeps less of it than we say.
     var kept: [ObjectKey: (version: String, patch: String)] = [:]
+    /// Objects that have names of ours and belong to others, as this pass has found them.
+    var foreign: Set<ManagedObject.Key> = []
     /// The subjects of `ControllerConfiguration.roleBinding`; nil while they are not known.
     var boundAccounts: ManifestValue?
     /// The image that waypoints run; empty while it is not known.
@@ -68,6 +70,8 @@ package final class WaypointController {
     /// The first and the longest pause after passes that failed.
     private static let firstPause: Int64 = 500
     private static let longestPause: Int64 = 30_000
+    /// Troubles that are remembered as said: what an API server answers may be another text each time.
+    private static let maximumTroubles = 1_024
 
     /// Prepares to follow a cluster.
     ///
@@ -187,6 +191,8 @@ package final class WaypointController {
             switch answer.status {
             case 200..<300:
                 election.answered(step, try answer.object(), asked: now, now: MonotonicClock.now())
+                // Who does not lead has no other troubles than this one, which is over.
+                if !wasLeading { saidTroubles = [] }
             case 404: election.answered(step, nil, asked: now, now: MonotonicClock.now())
             case 409: election.lost(now: MonotonicClock.now())
             default:
@@ -234,6 +240,7 @@ package final class WaypointController {
                 try listManaged()
                 resyncDue = MonotonicClock.now() + configuration.resyncPeriod
             }
+            forgetGone()
             let gateways = try reconcileGateways()
             try writeStatus(gateways)
         } catch {
@@ -252,6 +259,12 @@ package final class WaypointController {
         metrics.troubles.set(Int64(troubles.count))
     }
 
+    /// Forgets the status that was written of objects that are gone.
+    private func forgetGone() {
+        written = written.filter { source.facts[$0.key] != nil }
+        kept = kept.filter { source.facts[$0.key] != nil }
+    }
+
     /// Notes what is to be tried again and is part of the life of a cluster.
     func tryAgain(_ what: String) {
         troubles.insert(what)
@@ -265,6 +278,7 @@ package final class WaypointController {
 
     /// Has an operator's line in the log once.
     private func say(_ trouble: String) {
+        if saidTroubles.count >= Self.maximumTroubles { saidTroubles = [] }
         guard saidTroubles.insert(trouble).inserted else { return }
         lane.log(.error, .config, "cannot do what objects ask for; tried again") { $0.field("error", trouble) }
     }
