@@ -14,8 +14,8 @@ extension Worker {
     private static let readsPerTurn = 4
     /// Payload sent per turn and connection; then others have their turn.
     private static let sendBudgetBytes = 512 * 1024
-    /// How long a peer whose handshake ends during a drain has for its first stream.
-    private static let firstStreamGrace = Nanoseconds.seconds(1)
+    /// How long a peer has for its first stream after its handshake before a drain tells it to go elsewhere.
+    static let firstStreamGrace = Nanoseconds.seconds(1)
 
     /// The socket of an HBONE connection is ready for something.
     func connectionEvent(_ key: TunnelConnection.Key, _ readiness: LinuxIO.Readiness) {
@@ -84,6 +84,7 @@ extension Worker {
         let isServer = connection.hbone.role == .server
         observer.handshakeCompleted(
             now - connection.phaseBegan, isServer: isServer, wasResumed: connection.hbone.wasResumed)
+        connection.phaseBegan = now
         connection.deadline = .distantFuture
         if isServer {
             connection.pod.handshakes.subtract(1, ordering: .relaxed)

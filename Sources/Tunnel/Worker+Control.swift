@@ -91,8 +91,15 @@ extension Worker {
     private func drain(_ connection: inout TunnelConnection, _ key: TunnelConnection.Key) {
         connection.isDraining = true
         forget(connection.poolKey, key)
-        // A peer in the middle of its handshake is told when it can hear it, and served until then.
-        guard connection.hbone.phase == .established || connection.poolKey != nil else { return }
+        // A peer in the middle of its handshake, or just after it, is told when its first stream has come, and served until then.
+        if connection.poolKey == nil {
+            guard connection.hbone.phase == .established else { return }
+            let grace = connection.phaseBegan + Self.firstStreamGrace
+            if connection.hbone.http2.activeStreamCount == 0, grace > now {
+                connection.deadline = grace
+                return rearm(&connection, key)
+            }
+        }
         connection.hbone.http2.beginDrain(now: now)
         markDirty(&connection, key)
         rearm(&connection, key)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A process that runs beside the test, with its output in a file."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -39,6 +40,16 @@ class Process:
     def signal(self, number):
         if self.status is None:
             self._child.send_signal(number)
+
+    @contextlib.contextmanager
+    def stopped(self):
+        """Stands still meanwhile, as a process does that gets no processor."""
+        self.signal(signal.SIGSTOP)
+        try:
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
 
     def wait(self, timeout=10):
         """Waits for the end and returns the exit status; raises subprocess.TimeoutExpired."""
