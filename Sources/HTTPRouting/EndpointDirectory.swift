@@ -12,7 +12,7 @@ package struct StateSlot: Hashable, Sendable {
     package let generation: UInt32
 }
 
-/// Gives every endpoint and every cluster a slot that stays the same from table to table.
+/// Gives every endpoint and every cluster a slot that stays the same from table to table, and keeps compiled expressions.
 ///
 /// Owned by whoever builds the tables (the control thread); workers see slots only.
 package struct EndpointDirectory: Sendable {
@@ -36,6 +36,7 @@ package struct EndpointDirectory: Sendable {
     private var freeEndpoints: [UInt32] = []
     private var freeClusters: [UInt32] = []
     private var round: UInt64 = 0
+    private var expressions = ExpressionCache()
 
     /// Knows nobody.
     package init() {}
@@ -70,8 +71,17 @@ package struct EndpointDirectory: Sendable {
         return slot
     }
 
+    /// The expressions of the table before, for the next one to take over.
+    mutating func takeExpressions() -> ExpressionCache {
+        defer { expressions = ExpressionCache() }
+        expressions.begin()
+        return expressions
+    }
+
     /// Ends the slots of a table: what was not asked for is gone.
-    mutating func finish() {
+    mutating func finish(_ cache: ExpressionCache) {
+        expressions = cache
+        expressions.finish()
         for (key, known) in endpoints where known.round != round {
             freeEndpoints.append(known.slot.index)
             endpoints[key] = nil

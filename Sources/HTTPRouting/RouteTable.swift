@@ -64,20 +64,20 @@ package struct RouteTable: ~Copyable, Sendable {
         package init() {}
     }
 
-    /// Compiles the routes and destination policies of a model.
+    /// Compiles the routes and destination policies of a mesh.
     ///
     /// - Parameters:
-    ///   - model: what `mesh` was made from.
+    ///   - index: what `mesh` was made from.
     ///   - mesh: the snapshot that services and workloads are named in.
     ///   - directory: gives endpoints and clusters their slots; the same for all tables of a process.
     ///   - now: since when new endpoints are there.
     /// - Complexity: linear in routes, and in endpoints of the services that are served or routed to. What is wrong with single rules (an
     ///   expression that does not compile, a reference to nothing) concerns these only: see `RouteAction.fail`, `RouteBackend.Target.invalid`.
     package init(
-        model: MeshModel, mesh: MeshSnapshot, options: Options = Options(), directory: inout EndpointDirectory,
+        _ index: MeshIndex, mesh: MeshSnapshot, options: Options = Options(), directory: inout EndpointDirectory,
         now: MonotonicTime
     ) {
-        var builder = RouteTableBuilder(model: model, mesh: mesh, options: options, now: now)
+        var builder = RouteTableBuilder(index, mesh: mesh, options: options, now: now)
         builder.build(&directory)
         self.mesh = mesh
         text = builder.text.octets

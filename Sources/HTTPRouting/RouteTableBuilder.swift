@@ -10,7 +10,7 @@ internal import RegularExpressions
 ///
 /// Owns all resolution of names: nothing after it compares texts to find out what belongs together.
 struct RouteTableBuilder {
-    let model: MeshModel
+    let meshIndex: MeshIndex
     let mesh: MeshSnapshot
     let options: RouteTable.Options
     let now: MonotonicTime
@@ -57,11 +57,11 @@ struct RouteTableBuilder {
     var labelSetIndexes: [[String: String]: UInt32] = [:]
     var servicesByKey: [ServiceKey: ServiceIndex] = [:]
     var policiesByService: [ServiceKey: DestinationPolicy] = [:]
-    /// Labels of the workloads, by position.
-    var labels: [[String: String]] = []
+    /// What has been compiled, in the table before or in this one.
+    var expressionCache = ExpressionCache()
 
-    init(model: MeshModel, mesh: MeshSnapshot, options: RouteTable.Options, now: MonotonicTime) {
-        self.model = model
+    init(_ index: MeshIndex, mesh: MeshSnapshot, options: RouteTable.Options, now: MonotonicTime) {
+        meshIndex = index
         self.mesh = mesh
         self.options = options
         self.now = now
@@ -69,33 +69,31 @@ struct RouteTableBuilder {
 
     mutating func build(_ directory: inout EndpointDirectory) {
         directory.begin()
+        expressionCache = directory.takeExpressions()
         index()
         // Position 0 is what goes without saying: the service itself, with the default retries.
         let implied = RouteRule(origin: RouteOrigin(object: ""), action: .forward([]))
         rules.append(record(of: implied, action: .scope, filters: FilterRecord()))
         origins.append(implied.origin)
         backends.append(BackendRecord(cluster: nil, cumulativeWeight: 0, filters: FilterRecord()))
-        let bound = Dictionary(grouping: model.routes) { binding in
+        let bound = Dictionary(grouping: meshIndex.routes.bindings) { binding in
             BackendReference(service: Self.lowercased(binding.service), port: binding.port)
         }
         for position in 0..<mesh.services.records.count { addScopes(of: ServiceIndex(UInt32(position)), bound) }
         buildClusters(&directory)
-        directory.finish()
+        directory.finish(expressionCache)
     }
 
     private mutating func index() {
         for position in 0..<mesh.services.records.count {
             let record = mesh.services.records[position]
+            if record.isVacant { continue }
             let key = ServiceKey(namespace: mesh[record.namespace], hostname: mesh[record.hostname])
             servicesByKey[key] = ServiceIndex(UInt32(position))
         }
-        for policy in model.destinationPolicies where policiesByService[Self.lowercased(policy.service)] == nil {
-            policiesByService[Self.lowercased(policy.service)] = policy
-        }
-        labels = Array(repeating: [:], count: mesh.workloadCount)
-        for workload in model.workloads {
-            guard let index = mesh.workload(uid: workload.uid) else { continue }
-            labels[index.position] = workload.labels
+        for policy in meshIndex.routes.destinationPolicies {
+            let service = Self.lowercased(policy.service)
+            if policiesByService[service] == nil { policiesByService[service] = policy }
         }
     }
 
@@ -108,7 +106,7 @@ struct RouteTableBuilder {
     private mutating func addScopes(of service: ServiceIndex, _ bound: [BackendReference: [RouteBinding]]) {
         let record = mesh[service]
         let start = scopes.count
-        if options.waypoint == nil || record.waypoint == options.waypoint {
+        if !record.isVacant, options.waypoint == nil || record.waypoint == options.waypoint {
             let key = ServiceKey(namespace: mesh[record.namespace], hostname: mesh[record.hostname])
             for position in record.ports.positions {
                 let port = mesh.services.ports[position]
@@ -146,12 +144,10 @@ struct RouteTableBuilder {
     /// The number of an expression; nil when it cannot be compiled.
     mutating func expression(_ pattern: String) -> UInt32? {
         if let known = expressionIndexes[pattern] { return known }
-        var index: UInt32?
-        do throws(RegularExpressionError) {
-            expressions.append(try RegularExpression(pattern))
-            index = UInt32(expressions.count - 1)
-        } catch {
-            index = nil  // Manifest reports it; what asks for it never holds
+        var index: UInt32?  // what asks for one that is none never holds
+        if let expression = expressionCache.expression(pattern) {
+            index = UInt32(expressions.count)
+            expressions.append(expression)
         }
         expressionIndexes[pattern] = index
         return index
@@ -160,9 +156,11 @@ struct RouteTableBuilder {
     /// The workloads that have labels, as bits.
     mutating func labelSet(_ wanted: [String: String]) -> UInt32 {
         if let known = labelSetIndexes[wanted] { return known }
-        var bits = ContiguousArray<UInt64>(repeating: 0, count: (labels.count + 63) / 64)
-        for position in labels.indices where wanted.allSatisfy({ labels[position][$0.key] == $0.value }) {
-            bits[position >> 6] |= 1 << UInt64(position & 63)
+        var bits = ContiguousArray<UInt64>(repeating: 0, count: (mesh.workloadCount + 63) / 64)
+        for workload in mesh.workloadIndexes {
+            let labels = meshIndex.labels(of: workload)
+            guard wanted.allSatisfy({ labels[$0.key] == $0.value }) else { continue }
+            bits[workload.position >> 6] |= 1 << UInt64(workload.position & 63)
         }
         labelSets.append(bits)
         labelSetIndexes[wanted] = UInt32(labelSets.count - 1)

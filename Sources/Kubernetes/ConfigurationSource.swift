@@ -53,11 +53,6 @@ package final class ConfigurationSource {
     ///
     /// - Parameter report: gets a line about each thing that it waits for.
     /// - Returns: nil when that takes too long or a signal ends the process; `waitingFor` says what was lacking.
-    package func firstLoad(_ signals: SignalQueue, report: (String) -> Void) -> FolderSource.Load? {
-        first(signals, report: report) { self.load(now: $0) }
-    }
-
-    /// As `firstLoad`, for who goes on with `follow`.
     package func firstChange(_ signals: SignalQueue, report: (String) -> Void) -> FolderSource.Change? {
         first(signals, report: report) { self.follow(now: $0) }
     }
@@ -103,7 +98,7 @@ package final class ConfigurationSource {
         }
     }
 
-    /// When `load` should be called next.
+    /// When `follow` should be called next.
     package var deadline: MonotonicTime {
         switch origin {
         case .folder(let folder): folder.source.deadline
@@ -111,7 +106,7 @@ package final class ConfigurationSource {
         }
     }
 
-    /// What a first `load` that gave nothing waits for.
+    /// What a first `follow` that gave nothing waits for.
     package var waitingFor: String {
         switch origin {
         case .folder: "the folder could not be read"
@@ -144,16 +139,8 @@ package final class ConfigurationSource {
     }
 
     /// What the source says now; nil when nothing changed since the last call, findings included.
-    package func load(now: MonotonicTime) -> FolderSource.Load? {
-        switch origin {
-        case .folder(let folder): folder.source.load(now: now)
-        case .cluster(let cluster): cluster.load(now: now)
-        }
-    }
-
-    /// As `load`, for who follows the mesh change by change: a call costs what has changed.
     ///
-    /// Whoever begins with one of the two goes on with it.
+    /// - Complexity: as what has changed (`MeshTranslator.follow`).
     package func follow(now: MonotonicTime) -> FolderSource.Change? {
         switch origin {
         case .folder(let folder): folder.source.follow(now: now)

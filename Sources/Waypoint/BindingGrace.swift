@@ -46,10 +46,10 @@ struct BindingGrace {
         return times.min()
     }
 
-    /// The mesh as it is to be served now, if that is more than `model` says: what was bound a moment ago is bound.
+    /// The mesh as it is to be served now, if that is more than `index` says: what was bound a moment ago is bound.
     ///
-    /// - Parameter mesh: made from `model`.
-    mutating func serving(_ model: MeshModel, _ mesh: MeshSnapshot, now: MonotonicTime) -> MeshModel? {
+    /// - Parameter mesh: made from `index`.
+    mutating func serving(_ index: MeshIndex, _ mesh: MeshSnapshot, now: MonotonicTime) -> MeshIndex? {
         let (namespace, name) = (namespace, name)
         let isOwn = { (waypoint: WaypointIndex?) -> Bool in
             guard let waypoint else { return false }
@@ -59,13 +59,14 @@ struct BindingGrace {
         services.update(
             now,
             Set(
-                mesh.services.records.filter { isOwn($0.waypoint) }
+                mesh.services.records.filter { !$0.isVacant && isOwn($0.waypoint) }
                     .map { ServiceKey(namespace: mesh[$0.namespace], hostname: mesh[$0.hostname]) }))
-        workloads.update(now, Set(mesh.workloads.records.filter { isOwn($0.waypoint) }.map { mesh[$0.uid] }))
-        let present = model.waypoints.first { $0.namespace == namespace && $0.name == name }
+        workloads.update(
+            now, Set(mesh.workloadIndexes.map { mesh[$0] }.filter { isOwn($0.waypoint) }.map { mesh[$0.uid] }))
+        let present = index.waypoint(namespace: namespace, name: name)
         if let present { gateway = present }
         guard deadline != nil, let gateway else { return nil }
-        var result = model
+        var result = index.model
         let binding = WaypointBinding.gateway(namespace: namespace, name: name)
         if present == nil { result.waypoints.append(gateway) }
         for index in result.services.indices where services.deadlines[result.services[index].key] != nil {
@@ -74,6 +75,6 @@ struct BindingGrace {
         for index in result.workloads.indices where workloads.deadlines[result.workloads[index].uid] != nil {
             result.workloads[index].waypoint = binding
         }
-        return result
+        return MeshIndex(result)
     }
 }

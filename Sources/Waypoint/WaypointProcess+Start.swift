@@ -69,10 +69,10 @@ extension WaypointProcess {
 
     /// Makes the routes of a state of the mesh.
     static func compile(
-        _ configuration: WaypointConfiguration, _ model: MeshModel, generation: UInt64,
+        _ configuration: WaypointConfiguration, _ index: MeshIndex, generation: UInt64,
         _ directory: inout EndpointDirectory
     ) -> Routes {
-        let mesh = MeshSnapshot(model, generation: generation)
+        let mesh = index.snapshot(generation: generation)
         let own = OwnPlace(configuration, mesh)
         var options = RouteTable.Options()
         options.origin = own.workload
@@ -80,7 +80,7 @@ extension WaypointProcess {
         options.waypoint = configuration.plaintext.isEmpty ? own.waypoint : nil
         return Routes(
             RouteTable(
-                model: model, mesh: mesh, options: options, directory: &directory, now: MonotonicClock.now()), own)
+                index, mesh: mesh, options: options, directory: &directory, now: MonotonicClock.now()), own)
     }
 
     /// Opens the listeners of all workers: each has its own on every port.

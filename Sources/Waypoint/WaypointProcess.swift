@@ -30,7 +30,7 @@ package final class WaypointProcess {
     private var directory: EndpointDirectory
     private var generation: UInt64 = 1
     /// What the configuration says now.
-    private var model: MeshModel
+    private var mesh: MeshIndex
     private var grace: BindingGrace
     private var tidying = MemoryTidying()
 
@@ -56,7 +56,7 @@ package final class WaypointProcess {
         metrics = NodeMetrics(registry, component: "ambit-waypoint", version: WaypointVersion.text)
         source = try Self.openSource(configuration)
         let lane = lane
-        let first = source.firstLoad(signals) { trouble in
+        let first = source.firstChange(signals) { trouble in
             lane.log(.warn, .config, "waiting for the API server") { $0.field("error", trouble) }
         }
         guard let loaded = first else {
@@ -65,11 +65,12 @@ package final class WaypointProcess {
         let seed = UInt64(truncatingIfNeeded: WallClock.now())
         certificate = try Self.openCertificate(configuration, seed: seed)
         var directory = EndpointDirectory()
-        let routes = Self.compile(configuration, loaded.model, generation: 1, &directory)
+        mesh = MeshIndex(MeshModel())
+        if let update = loaded.update { _ = mesh.apply(update) }
+        let routes = Self.compile(configuration, mesh, generation: 1, &directory)
         self.directory = directory
-        model = loaded.model
         grace = BindingGrace(namespace: configuration.namespace, name: configuration.name)
-        _ = grace.serving(model, routes.mesh, now: MonotonicClock.now())
+        _ = grace.serving(mesh, routes.mesh, now: MonotonicClock.now())
         state = ControlState(configuration, routes)
         admin = try state.serve(registry, log.levels, version: WaypointVersion.text)
         let listeners = try Self.bind(configuration)
@@ -118,18 +119,17 @@ package final class WaypointProcess {
 
     /// Reads the configuration again; what cannot be read keeps its last good version.
     private func reload() {
-        guard let loaded = source.load(now: MonotonicClock.now()) else { return }
+        guard let loaded = source.follow(now: MonotonicClock.now()) else { return }
         report(loaded.findings, new: loaded.newFindings)
-        guard loaded.isModelChanged else { return }
-        model = loaded.model
+        guard let update = loaded.update, mesh.apply(update) else { return }
         publish()
     }
 
     /// Gives the workers the routes of the mesh as it is now, and of what was bound to the waypoint a moment ago.
     private func publish() {
         generation += 1
-        var routes = Self.compile(configuration, model, generation: generation, &directory)
-        if let more = grace.serving(model, routes.mesh, now: MonotonicClock.now()) {
+        var routes = Self.compile(configuration, mesh, generation: generation, &directory)
+        if let more = grace.serving(mesh, routes.mesh, now: MonotonicClock.now()) {
             generation += 1
             routes = Self.compile(configuration, more, generation: generation, &directory)
         }

@@ -53,7 +53,7 @@ extension Worker {
     private func declared(_ port: UInt16, of workload: WorkloadIndex) -> ApplicationProtocol {
         var result: ApplicationProtocol?
         let mesh = epoch.mesh
-        for position in mesh.services.records.indices {
+        for position in mesh.services.records.indices where !mesh.services.records[position].isVacant {
             let service = ServiceIndex(UInt32(position))
             guard let endpoint = mesh.endpoint(of: service, for: workload) else { continue }
             for position in mesh[service].ports.positions {

@@ -19,7 +19,7 @@ struct BalancingTests {
         city.serve("a", pods: (0..<count).map { "p\($0) n=\($0)" })
         var policy = DestinationPolicy(service: City.key("a"))
         change(&policy.policy)
-        city.model.destinationPolicies = [policy]
+        city.model.routes.destinationPolicies = [policy]
         return city
     }
 
@@ -173,7 +173,7 @@ struct BalancingTests {
     @Test("A subset is the endpoints with its labels; one without endpoints has none")
     func subsets() {
         var city = city(4)
-        city.model.destinationPolicies[0].subsets = [
+        city.model.routes.destinationPolicies[0].subsets = [
             .init(name: "one", labels: ["n": "1"], policy: TrafficPolicy()),
             .init(name: "empty", labels: ["n": "9"], policy: TrafficPolicy()),
         ]

@@ -41,7 +41,7 @@ struct City {
             routes.rules.append(rule)
         }
         binding.http = routes
-        model.routes.append(binding)
+        model.routes.bindings.append(binding)
     }
 
     static func host(_ name: String) -> String { "\(name).default.svc.cluster.local" }
@@ -63,10 +63,11 @@ struct City {
     }
 
     func table(origin: String? = nil, _ directory: inout EndpointDirectory, now: MonotonicTime) -> RouteTable {
-        let mesh = snapshot
+        let index = MeshIndex(model)
+        let mesh = index.snapshot(generation: 1)
         var options = RouteTable.Options()
         options.origin = origin.flatMap { mesh.workload(uid: $0) }
-        return RouteTable(model: model, mesh: mesh, options: options, directory: &directory, now: now)
+        return RouteTable(index, mesh: mesh, options: options, directory: &directory, now: now)
     }
 }
 

@@ -122,9 +122,9 @@ struct MatchTests {
         city.serve("b")
         city.route("a", [([RequestMatch()], City.rule("producer"))])
         city.route("a", [([RequestMatch()], City.rule("consumer"))])
-        city.model.routes[1].clients = .namespace("n")
+        city.model.routes.bindings[1].clients = .namespace("n")
         city.route("b", [([RequestMatch()], City.rule("consumer"))])
-        city.model.routes[2].clients = .namespace("n")
+        city.model.routes.bindings[2].clients = .namespace("n")
         let table = city.table()
         let answers = [
             decide(table, "GET /", namespace: "n"), decide(table, "GET /", namespace: "m"), decide(table, "GET /"),

@@ -246,6 +246,53 @@ struct RouteTableTests {
         let answers = (1...5).map { decide(table, "GET /\($0)") }
         #expect(answers == ["500", "500", "500", "500", "500"])
     }
+
+    @Test("A mesh that was followed has the table of what is there now: nothing that is gone, labels of who has come")
+    func followed() {
+        var city = City()
+        city.serve("a", pods: ["a-1 v=1", "a-2 v=2"])
+        city.serve("b", pods: ["b-1 v=1"])
+        var policy = DestinationPolicy(service: City.key("a"))
+        policy.subsets = [.init(name: "one", labels: ["v": "1"], policy: TrafficPolicy())]
+        city.model.routes.destinationPolicies = [policy]
+        city.route("a", [([RequestMatch()], City.rule("r", to: [RouteBackend(City.target("a", subset: "one"))]))])
+        var index = MeshIndex(city.model)
+        var directory = EndpointDirectory()
+        func table(_ directory: inout EndpointDirectory) -> [String] {
+            let mesh = index.snapshot(generation: 1)
+            let table = RouteTable(index, mesh: mesh, directory: &directory, now: MonotonicTime(nanoseconds: 1))
+            return table.clusters.indices.map { position in
+                let cluster = ClusterIndex(position)
+                let names = table.candidates(of: cluster).map { mesh[mesh[$0.workload].uid] }
+                let service = mesh[mesh[table.clusters[position].service].hostname].prefix(1)
+                return "\(service) \(table.subset(of: cluster)) \(names.sorted())"
+            }.sorted()
+        }
+        let first = table(&directory)
+        #expect(first == [#"a  ["a-1", "a-2"]"#, #"a one ["a-1"]"#, #"b  ["b-1"]"#])
+        var other = City()
+        other.serve("a", pods: ["x v=9", "y v=9", "a-2 v=2", "a-3 v=1"])
+        var change = MeshChange()
+        for gone in ["a-1", "b-1"] { change.workloads.updateValue(nil, forKey: gone) }
+        change.workloads["a-3"] = other.model.workloads[3]
+        change.services.updateValue(nil, forKey: City.key("b"))
+        change.endpoints[City.key("a")] = Array(other.model.endpoints.suffix(2))
+        let isChanged = index.apply(.change(change))
+        let second = table(&directory)
+        #expect(isChanged && second == [#"a  ["a-2", "a-3"]"#, #"a one ["a-3"]"#])
+    }
+
+    @Test("An expression is taken from the table before, and forgotten when none asks for it")
+    func expressions() {
+        var cache = ExpressionCache()
+        for pattern in ["a+", "b+"] {
+            cache.begin()
+            let (expression, broken) = (cache.expression(pattern) != nil, cache.expression("(") != nil)
+            #expect(expression && !broken)
+            cache.finish()
+        }
+        #expect(cache.patterns == ["(", "b+"])
+    }
 }
 
 extension RouteTable {

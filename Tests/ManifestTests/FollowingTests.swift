@@ -32,6 +32,7 @@ struct FollowingTests {
             let rendering = snapshot.rendering
             let expected = MeshSnapshot(whole.model, generation: 0).rendering
             try #require(rendering == expected, "step \(step): \(difference(rendering, expected))")
+            try #require(index.routes == whole.model.routes, "step \(step)")
             try #require(translator.currentFindings == whole.findings, "step \(step)")
             if let earlier, step % 7 == 0 {
                 try #require(earlier.snapshot.rendering == earlier.rendering, "an earlier snapshot changed at \(step)")
@@ -49,7 +50,7 @@ struct FollowingTests {
     /// A cluster with pods, a service by selector and one by slices.
     private func translator() throws -> MeshTranslator {
         let text = """
-            {apiVersion: v1, kind: Service, metadata: {name: all}, spec: {selector: {app: x}, ports: [{port: 80}]}}
+            {apiVersion: v1, kind: Service, metadata: {name: all}, spec: {selector: {app: x}, ports: [{name: http, port: 80}]}}
             ---
             {apiVersion: v1, kind: Service, metadata: {name: listed}, spec: {ports: [{port: 80}]}}
             ---
@@ -72,7 +73,9 @@ struct FollowingTests {
     }
 
     private func object(_ text: String) throws -> ManifestObject {
-        try #require(ManifestReader().read(Array(text.utf8), file: "").objects.first)
+        var reader = ManifestReader()
+        reader.readsRoutes = true
+        return try #require(reader.read(Array(text.utf8), file: "").objects.first)
     }
 
     @Test("A pod that comes touches its own workload and the services that select it, and nothing else")
@@ -98,6 +101,42 @@ struct FollowingTests {
         }
         #expect(change.workloads["Kubernetes//Pod/default/p1"] == .some(nil))
         #expect(change.endpoints.keys.map(\.name).sorted() == ["all", "listed"])
+    }
+
+    @Test("A route has routes translated and nothing else; so has another Service, but not one whose pods are others")
+    func routes() throws {
+        var translator = try translator()
+        translator.store.set(
+            try object(
+                """
+                apiVersion: gateway.networking.k8s.io/v1
+                kind: HTTPRoute
+                metadata: {name: r}
+                spec:
+                  parentRefs: [{group: "", kind: Service, name: all}]
+                  rules: [{backendRefs: [{name: listed, port: 80}]}]
+                """))
+        guard case .change(let routed)? = translator.follow() else {
+            Issue.record("not a change")
+            return
+        }
+        #expect(routed.routes?.bindings.count == 1 && routed.workloads.isEmpty && routed.services.isEmpty)
+        translator.store.set(try object(pod("p2", labels: "{app: x}", status: "{podIP: 10.0.0.2}")))
+        guard case .change(let grown)? = translator.follow() else {
+            Issue.record("not a change")
+            return
+        }
+        #expect(grown.endpoints.count == 1 && grown.routes == nil)
+        translator.store.remove(ObjectKey(kind: .service, namespace: "default", name: "listed"))
+        guard case .change(let change)? = translator.follow() else {
+            Issue.record("not a change")
+            return
+        }
+        guard case .forward(let backends)? = change.routes?.bindings.first?.http?.rules.first?.action else {
+            Issue.record("no rule")
+            return
+        }
+        #expect(backends.map(\.target) == [.invalid])
     }
 
     @Test("What says the same again is no change of the mesh: a Node that reports, a Pod whose status is written again")

@@ -56,18 +56,70 @@ struct RandomCluster {
     }
 
     private mutating func object() -> ManifestObject {
-        switch random.next(upperBound: isPlain ? 91 : 100 as UInt64) {
-        case 0..<40: pod()
-        case 40..<55: service()
-        case 55..<70: slice()
-        case 70..<78: policy()
-        case 78..<83: peerAuthentication()
-        case 83..<87: namespace()
-        case 87..<91: node()
-        case 91..<94: gateway()
-        case 94..<97: serviceEntry()
-        default: workloadEntry()
+        let number = random.next(upperBound: 125 as UInt64)
+        switch isPlain && 91..<100 ~= number ? 0 : number {
+        case 0..<40: return pod()
+        case 40..<55: return service()
+        case 55..<70: return slice()
+        case 70..<78: return policy()
+        case 78..<83: return peerAuthentication()
+        case 83..<87: return namespace()
+        case 87..<91: return node()
+        case 91..<94: return gateway()
+        case 94..<97: return serviceEntry()
+        case 97..<100: return workloadEntry()
+        case 100..<110: return httpRoute()
+        case 110..<118: return virtualService()
+        default: return destinationRule()
         }
+    }
+
+    private mutating func backend() -> RouteObject.Backend {
+        var backend = RouteObject.Backend()
+        backend.reference.host =
+            chance(50)
+            ? .service(namespace: chance(20) ? pick(Self.namespaces) : nil, name: pick(["s0", "s1", "s2", "s9"]))
+            : .hostname(pick(Self.hosts + ["s0", "s1.b"]))
+        backend.reference.port = pick([80, 80, 81])
+        if chance(30) { backend.reference.subset = pick(["v1", "v2"]) }
+        return backend
+    }
+
+    private mutating func rule() -> RouteObject.Rule {
+        var rule = RouteObject.Rule()
+        var match = RouteObject.Match()
+        match.match.path = .prefix(pick(["/", "/x"]))
+        rule.matches = [match]
+        for _ in 0..<pick([0, 1, 2]) { rule.backends.append(backend()) }
+        return rule
+    }
+
+    private mutating func httpRoute() -> ManifestObject {
+        var route = RouteObject()
+        var parent = RouteObject.Parent()
+        (parent.group, parent.kind) = pick([("", "Service"), ("", "Service"), ("networking.istio.io", "ServiceEntry")])
+        parent.name = pick(["s0", "s1", "t0"])
+        if chance(30) { parent.namespace = pick(Self.namespaces) }
+        route.parents = [parent]
+        for _ in 0..<pick([1, 2]) { route.rules.append(rule()) }
+        return object(.httpRoute, ["r0", "r1", "r2"], .route(route))
+    }
+
+    private mutating func virtualService() -> ManifestObject {
+        var route = RouteObject()
+        route.hosts = some(Self.hosts + ["s0", "*.example"], 30)
+        route.exportTo = pick([[], [], ["."]])
+        route.rules = [rule()]
+        return object(.virtualService, ["v0", "v1"], .route(route))
+    }
+
+    private mutating func destinationRule() -> ManifestObject {
+        var rule = DestinationRuleObject()
+        rule.host = pick(Self.hosts + ["s1", "*"])
+        for name in some(["v1", "v2"], 50) {
+            rule.policy.subsets.append(.init(name: name, labels: labels(), policy: TrafficPolicy()))
+        }
+        return object(.destinationRule, ["d0", "d1"], .destinationRule(rule))
     }
 
     private mutating func object(

@@ -62,7 +62,7 @@ struct RouteRuleTests {
             """)
         #expect(outcome.findings == [] && outcome.http("a") == nil)
         #expect(outcome.http("a", clients: .namespace("other"))?.rules.map(\.targets) == [["b:80*1"]])
-        #expect(outcome.model.routes.count == 1)
+        #expect(outcome.model.routes.bindings.count == 1)
     }
 
     @Test("GRPCRoute counts before HTTPRoute on one port; the loser is told")
@@ -216,7 +216,7 @@ struct RouteRuleTests {
             """)
         // What a waypoint reads and does not enforce is a warning each.
         #expect(outcome.findings.count == 2 && outcome.findings.allSatisfy { $0.contains("warning") })
-        let policy = try #require(outcome.model.destinationPolicies.first)
+        let policy = try #require(outcome.model.routes.destinationPolicies.first)
         let subset = try #require(policy.policy(port: 80, subset: "s"))
         #expect(subset.loadBalancer.algorithm == .roundRobin && subset.connectionPool.maximumConnections == 7)
         let port = try #require(policy.policy(port: 81, subset: nil))
@@ -228,7 +228,8 @@ struct RouteRuleTests {
     @Test("A wrong type refuses the object, an unknown field is a warning with its path")
     func strictness() throws {
         let wrong = try routed(services, virtualService("[{timeout: {}, route: [{destination: {host: b}}]}]"))
-        #expect(wrong.model.routes == [] && wrong.findings[0].contains("spec.http[0].timeout: must be a string"))
+        #expect(
+            wrong.model.routes.bindings == [] && wrong.findings[0].contains("spec.http[0].timeout: must be a string"))
         let unknown = try routed(services, virtualService("[{timeuot: 1s, route: [{destination: {host: b}}]}]"))
         #expect(unknown.http("a") != nil && unknown.findings[0].contains("warning"))
         #expect(unknown.findings[0].contains("spec.http[0].timeuot: unknown field"))

@@ -30,7 +30,7 @@ func routed(_ services: [String: [UInt16]], _ texts: String...) throws -> Outcom
 
 extension Outcome {
     func http(_ service: String, port: UInt16 = 80, clients: RouteBinding.Clients = .everyone) -> HTTPRoutes? {
-        model.routes.first {
+        model.routes.bindings.first {
             $0.service.hostname == "\(service).default.svc.cluster.local" && $0.port == port && $0.clients == clients
         }?.http
     }
@@ -71,7 +71,7 @@ struct RouteSampleTests {
         #expect(rule.requestTimeout == .seconds(5) && rule.tryTimeout == .seconds(2))
         #expect(rule.retry?.attempts == 3)
         #expect(rule.retry?.conditions == [.serverError, .reset, .connectFailure])
-        let policy = try #require(outcome.model.destinationPolicies.first)
+        let policy = try #require(outcome.model.routes.destinationPolicies.first)
         #expect(policy.policy.connectionPool.maximumConnections == 100)
         #expect(policy.policy.outlierDetection?.maximumEjectionPercent == 50)
         #expect(policy.subsets.map(\.labels) == [["version": "v1"], ["version": "v2"]])

@@ -20,7 +20,7 @@ struct DestinationRuleRowTests {
 
     private func policy(_ traffic: String) throws -> TrafficPolicy {
         let trial = RouteTrial(Self.rule("host: a, trafficPolicy: {\(traffic)}"))
-        return try #require(trial.model.destinationPolicies.first?.policy)
+        return try #require(trial.model.routes.destinationPolicies.first?.policy)
     }
 
     private func findings(_ traffic: String) -> [String] {
@@ -203,7 +203,7 @@ struct DestinationRuleRowTests {
             Self.rule(
                 "host: a, workloadSelector: {matchLabels: {x: y}}, trafficPolicy: {loadBalancer: {simple: RANDOM}}"))
         #expect(
-            selector.finds("warning", "spec.workloadSelector") && selector.model.destinationPolicies.isEmpty)
+            selector.finds("warning", "spec.workloadSelector") && selector.model.routes.destinationPolicies.isEmpty)
         #expect(RouteTrial(Self.rule("host: a, exportTo: ['.']")).finds("warning", "spec.exportTo"))
         #expect(RouteTrial(Self.rule("host: a, exportTo: ['*']")).findings == [])
     }
@@ -220,7 +220,7 @@ struct DestinationRuleRowTests {
                 subsets: [{name: s, labels: {version: v1}, trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}}]
                 """))
         #expect(trial.findings == [])
-        let policy = try #require(trial.model.destinationPolicies.first)
+        let policy = try #require(trial.model.routes.destinationPolicies.first)
         let subset = try #require(policy.policy(port: 80, subset: "s"))
         #expect(subset.loadBalancer.algorithm == .passthrough && subset.connectionPool.connectTimeout == .seconds(2))
         let port = try #require(policy.policy(port: 81, subset: nil))
@@ -237,17 +237,17 @@ struct DestinationRuleRowTests {
             "host: a, trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}}, subsets: [{name: v2, labels: {version: v2}}]"
         )
         let trial = RouteTrial(younger, older)
-        let policy = try #require(trial.model.destinationPolicies.first)
+        let policy = try #require(trial.model.routes.destinationPolicies.first)
         #expect(policy.policy.loadBalancer.algorithm == .random && policy.subsets.map(\.name) == ["v1", "v2"])
         #expect(trial.finds("warning", "spec.trafficPolicy"))
         let foreign = RouteTrial(Self.rule("host: a.default.svc.cluster.local", namespace: "other"))
-        #expect(foreign.finds("warning", "spec.host") && foreign.model.destinationPolicies.isEmpty)
+        #expect(foreign.finds("warning", "spec.host") && foreign.model.routes.destinationPolicies.isEmpty)
         let root = RouteTrial(Self.rule("host: a.default.svc.cluster.local", namespace: "istio-system"))
-        #expect(root.findings == [] && root.model.destinationPolicies.count == 1)
+        #expect(root.findings == [] && root.model.routes.destinationPolicies.count == 1)
         let every = RouteTrial(
             Self.rule("host: '*.default.svc.cluster.local', trafficPolicy: {loadBalancer: {simple: RANDOM}}"))
-        #expect(every.model.destinationPolicies.allSatisfy { $0.policy.loadBalancer.algorithm == .random })
-        #expect(every.model.destinationPolicies.count == 4)
+        #expect(every.model.routes.destinationPolicies.allSatisfy { $0.policy.loadBalancer.algorithm == .random })
+        #expect(every.model.routes.destinationPolicies.count == 4)
     }
 
     // MARK: - SMI and Linkerd
@@ -308,7 +308,7 @@ struct DestinationRuleRowTests {
         let rule = try #require(trial.rule("GET /r"))
         #expect(rule.requestTimeout == .seconds(3))
         #expect(
-            trial.model.destinationPolicies.first?.policy.retryBudget
+            trial.model.routes.destinationPolicies.first?.policy.retryBudget
                 == RetryBudget(percent: 50, minimumConcurrency: 7))
     }
 }

@@ -181,7 +181,7 @@ struct HTTPRouteRowTests {
     func badTimeouts() {
         for text in ["{request: 1s, backendRequest: 2s}", "{request: soon}", "{request: 1}"] {
             let trial = filtering("timeouts: \(text)")
-            #expect(trial.finds("error", "spec.rules[0].timeouts") && trial.model.routes.isEmpty)
+            #expect(trial.finds("error", "spec.rules[0].timeouts") && trial.model.routes.bindings.isEmpty)
         }
     }
 

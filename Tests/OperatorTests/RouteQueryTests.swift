@@ -75,10 +75,10 @@ struct RouteQueryTests {
                 .init(match: RequestMatch(path: .prefix("/x")), rule: 1),
             ])
         var model = read.model
-        model.routes = [binding]
+        model.routes.bindings = [binding]
         var policy = DestinationPolicy(service: Self.key)
         policy.subsets = ["v1", "v2"].map { .init(name: $0, labels: ["version": $0], policy: TrafficPolicy()) }
-        model.destinationPolicies = [policy]
+        model.routes.destinationPolicies = [policy]
         return ConfigurationFolder.Content(entries: read.entries, model: model, findings: [])
     }
 

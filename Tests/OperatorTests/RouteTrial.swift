@@ -23,10 +23,10 @@ final class RouteTrial {
         var texts = [(file: "mesh.yaml", text: Self.mesh)]
         for (number, manifest) in manifests.enumerated() { texts.append(("\(number).yaml", manifest)) }
         content = AnalysisInput(texts: texts, isComplete: true).content
-        mesh = MeshSnapshot(content.model, generation: 1)
+        let index = MeshIndex(content.model)
+        mesh = index.snapshot(generation: 1)
         var directory = EndpointDirectory()
-        table = RouteTable(
-            model: content.model, mesh: mesh, directory: &directory, now: MonotonicTime(nanoseconds: 1))
+        table = RouteTable(index, mesh: mesh, directory: &directory, now: MonotonicTime(nanoseconds: 1))
     }
 
     /// What the reading of the manifests has found, without the file.

@@ -25,7 +25,8 @@ struct BindingGraceTests {
     }
 
     private func serving(_ model: MeshModel, at seconds: UInt64, _ grace: inout BindingGrace) -> MeshModel {
-        grace.serving(model, MeshSnapshot(model, generation: 1), now: time(seconds)) ?? model
+        let index = MeshIndex(model)
+        return grace.serving(index, index.snapshot(generation: 1), now: time(seconds))?.model ?? model
     }
 
     private func time(_ seconds: UInt64) -> MonotonicTime { MonotonicTime(nanoseconds: seconds * 1_000_000_000) }

@@ -18,10 +18,13 @@ struct FixedParts: Sendable {
     var entryHosts: Set<String> = []
     /// Selectors of ServiceEntries.
     var entrySelectors = SelectorIndex<Int>()
+    /// Services of ServiceEntries.
+    var entryServices: [Service] = []
 }
 
 // What one changed object touches: a pod its own workload and the services that select it or name it in their slices; a
 // service and its slices that service; a policy itself; a node the pods on it; the label that enrols a namespace its pods.
+// A route touches all routes, which are translated again, and so does a service that is another.
 // Everything else changes rarely and has the mesh translated as a whole: then the answer cannot be stale.
 extension MeshTranslator {
     /// What changes have touched.
@@ -36,6 +39,7 @@ extension MeshTranslator {
         var movedPods: [String: Set<String>] = [:]
         var movedAddresses: Set<IPAddress> = []
         var hasPeerAuthentications = false
+        var hasRoutes = false
         /// Workloads that services have brought and bring no more.
         var goneWorkloads: Set<String> = []
     }
@@ -68,6 +72,7 @@ extension MeshTranslator {
             change.workloads.updateValue(nil, forKey: uid)
         }
         if touched.hasPeerAuthentications { reportShadowed() }
+        if touched.hasRoutes { change.routes = routes(among: routableServices) }
         findings.duplicates = store.shadowFindings
         podsByAddress = nil
         return change.isEmpty ? nil : .change(change)
@@ -93,7 +98,9 @@ extension MeshTranslator {
             nodeLocalities[key.name] = locality
             touched.nodes.insert(key.name)
         case .pod: touched.pods.insert(key)
-        case .service: touched.services.insert(key)
+        case .service:
+            touched.services.insert(key)
+            if hasRoutes, service(old) != service(new) { touched.hasRoutes = true }
         case .endpointSlice:
             if let service = Self.service(ofSlice: old) {
                 slices[service]?.remove(key)
@@ -109,12 +116,33 @@ extension MeshTranslator {
         case .peerAuthentication:
             change.peerAuthentications.updateValue(Self.peerAuthentication(new), forKey: policyKey)
             touched.hasPeerAuthentications = true
-        case .gatewayClass, .gateway, .httpRoute, .grpcRoute, .tcpRoute, .tlsRoute, .referenceGrant, .backendTLSPolicy,
-            .requestAuthentication, .virtualService, .destinationRule, .serviceEntry, .workloadEntry, .telemetry,
+        case .httpRoute, .grpcRoute, .tcpRoute, .tlsRoute, .referenceGrant, .virtualService, .destinationRule,
             .trafficSplit, .serviceProfile:
+            // Who reads no routes keeps nothing of them but their names.
+            if !Self.isSame(old, new) { touched.hasRoutes = true }
+        case .gatewayClass, .gateway, .backendTLSPolicy, .requestAuthentication, .serviceEntry, .workloadEntry,
+            .telemetry:
             return Self.isSame(old, new)
         }
         return true
+    }
+
+    /// Whether there is anything that depends on what services there are.
+    private var hasRoutes: Bool {
+        let kinds: [ObjectKind] = [
+            .httpRoute, .grpcRoute, .tcpRoute, .tlsRoute, .virtualService, .destinationRule, .trafficSplit,
+            .serviceProfile,
+        ]
+        return kinds.contains { !store.keys($0).isEmpty }
+    }
+
+    /// The services that routes may speak of, in the order in which a whole mesh has them.
+    private var routableServices: [Service] { entries(.service).compactMap { service($0) } + fixed.entryServices }
+
+    /// A Service as the mesh has it; nil for none.
+    private func service(_ entry: ObjectStore.Entry?) -> Service? {
+        guard let entry, case .service(let object) = entry.object.body, !object.isExternalName else { return nil }
+        return service(entry.object.key, object, entry.object.metadata)
     }
 
     private mutating func sort(
@@ -147,6 +175,10 @@ extension MeshTranslator {
         case (.gateway(let old), .gateway(let new)): return old == new
         case (.serviceEntry(let old), .serviceEntry(let new)): return old == new
         case (.workloadEntry(let old), .workloadEntry(let new)): return old == new
+        case (.route(let old), .route(let new)): return old == new
+        case (.destinationRule(let old), .destinationRule(let new)): return old == new
+        case (.trafficSplit(let old), .trafficSplit(let new)): return old == new
+        case (.serviceProfile(let old), .serviceProfile(let new)): return old == new
         default: return false
         }
     }

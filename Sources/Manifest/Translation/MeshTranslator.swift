@@ -78,24 +78,27 @@ package struct MeshTranslator: Sendable {
         translateServiceEntries()
         translateWaypoints()
         translatePolicies()
-        translateRoutes()
+        fixed.entryServices = model.services.filter { !$0.isCanonical }
+        model.routes = routes(among: model.services)
         podsByAddress = nil
         defer { model = MeshModel(rootNamespaces: options.rootNamespaces) }
         return Translation(model: model, findings: findings.all)
     }
 
     /// Makes bindings and destination policies of the objects that only waypoints read.
-    private mutating func translateRoutes() {
-        var routes = RouteTranslator(services: model.services, options: options)
+    mutating func routes(among services: [Service]) -> MeshRoutes {
+        var routes = RouteTranslator(services: services, options: options)
         routes.takeDestinationRules(entries(.destinationRule))
         routes.bindGatewayRoutes { entries($0) }
         routes.bindVirtualServices(entries(.virtualService))
         routes.bindLinkerd(splits: entries(.trafficSplit), profiles: entries(.serviceProfile))
-        model.routes = routes.bindings.sorted { RouteTranslator.isBefore($0.key, $1.key) }.map(\.value)
-        model.destinationPolicies = routes.policies.values.sorted {
+        var result = MeshRoutes()
+        result.bindings = routes.bindings.sorted { RouteTranslator.isBefore($0.key, $1.key) }.map(\.value)
+        result.destinationPolicies = routes.policies.values.sorted {
             ($0.service.hostname, $0.service.namespace) < ($1.service.hostname, $1.service.namespace)
         }
         findings.routes = routes.findings
+        return result
     }
 
     private mutating func translateNamespaces() {

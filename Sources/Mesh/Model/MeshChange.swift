@@ -5,7 +5,7 @@
 ///
 /// Whoever makes one (Manifest) may name elements that are as they were; they are found out by comparison. A workload that is
 /// gone, or is another in what its endpoints depend on, comes with the endpoints of the services that it is behind.
-/// Waypoints, namespaces and routes do not change this way: then the mesh is made anew (`MeshUpdate.whole`).
+/// Waypoints and namespaces do not change this way: then the mesh is made anew (`MeshUpdate.whole`).
 package struct MeshChange: Sendable {
     /// The key of a policy.
     package struct PolicyKey: Hashable, Sendable {
@@ -33,6 +33,8 @@ package struct MeshChange: Sendable {
     package var authorizationPolicies: [PolicyKey: AuthorizationPolicy?] = [:]
     /// Peer authentications; nil for one that is gone.
     package var peerAuthentications: [PolicyKey: PeerAuthentication?] = [:]
+    /// All routes, when any may be another now.
+    package var routes: MeshRoutes?
 
     /// No difference.
     package init() {}
@@ -40,7 +42,7 @@ package struct MeshChange: Sendable {
     /// Whether there is nothing in it.
     package var isEmpty: Bool {
         workloads.isEmpty && enrollments.isEmpty && services.isEmpty && endpoints.isEmpty
-            && authorizationPolicies.isEmpty && peerAuthentications.isEmpty
+            && authorizationPolicies.isEmpty && peerAuthentications.isEmpty && routes == nil
     }
 }
 

@@ -25,10 +25,8 @@ package struct MeshModel: Equatable, Sendable {
     package var peerAuthentications: [PeerAuthentication] = []
     /// What the node must know about its own pods to capture them.
     package var enrollments: [Enrollment] = []
-    /// Routes of requests and connections; read by waypoints.
-    package var routes: [RouteBinding] = []
-    /// How requests reach the endpoints of services; read by waypoints.
-    package var destinationPolicies: [DestinationPolicy] = []
+    /// What waypoints read.
+    package var routes = MeshRoutes()
 
     /// An empty mesh.
     package init(rootNamespaces: Set<String> = ["ambit-system", "istio-system"]) {

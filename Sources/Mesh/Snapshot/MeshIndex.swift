@@ -9,6 +9,8 @@ package struct MeshIndex {
     /// Below this much there is nothing to gain by clearing up.
     private static let smallestGarbage = 4_096  // elements, some 200 KiB (our choice)
 
+    /// The routes of this state; snapshots do not have them.
+    package private(set) var routes: MeshRoutes
     private var builder: SnapshotBuilder
     /// The weight of the tables when they were made.
     private var weight: Int
@@ -17,6 +19,7 @@ package struct MeshIndex {
     ///
     /// - Complexity: linear in the size of the model (endpoints of a service with a routing preference are sorted).
     package init(_ model: MeshModel) {
+        routes = model.routes
         builder = SnapshotBuilder(model)
         weight = builder.weight
     }
@@ -32,8 +35,10 @@ package struct MeshIndex {
             self = MeshIndex(model)
             return true
         case .change(let change):
-            guard builder.apply(change) else { return false }
-            if builder.weight > 2 * weight + Self.smallestGarbage { self = MeshIndex(builder.model) }
+            let hasOtherRoutes = change.routes.map { $0 != routes } ?? false
+            if hasOtherRoutes, let new = change.routes { routes = new }
+            guard builder.apply(change) else { return hasOtherRoutes }
+            if builder.weight > 2 * weight + Self.smallestGarbage { self = MeshIndex(model) }
             return true
         }
     }
@@ -44,6 +49,25 @@ package struct MeshIndex {
     package func snapshot(generation: UInt64) -> MeshSnapshot {
         MeshSnapshot(builder, generation: generation)
     }
+
+    /// The model that this state is of, in another order.
+    ///
+    /// - Complexity: linear in the size of the model.
+    package var model: MeshModel {
+        var model = builder.model
+        model.routes = routes
+        return model
+    }
+
+    /// A waypoint; nil when there is none of that name.
+    package func waypoint(namespace: String, name: String) -> Waypoint? {
+        builder.uniqueWaypoints.first { $0.namespace == namespace && $0.name == name }
+    }
+
+    /// The labels of a workload; none at a vacant place.
+    package func labels(of workload: WorkloadIndex) -> [String: String] {
+        builder.uniqueWorkloads[workload.position].labels
+    }
 }
 
 extension SnapshotBuilder {
@@ -53,7 +77,7 @@ extension SnapshotBuilder {
             + binder.setCount
     }
 
-    /// The model that the tables are of.
+    /// The model that the tables are of, without routes.
     var model: MeshModel {
         var model = MeshModel(rootNamespaces: rootNamespaces)
         model.namespaces = namespaceWaypoints.map { MeshNamespace(name: $0.key, waypoint: $0.value) }

@@ -7,7 +7,7 @@ internal import Mesh
 // Rules that no request reaches.
 extension MeshAnalysis {
     mutating func checkShadows() {
-        for binding in model.routes {
+        for binding in model.routes.bindings {
             guard let http = binding.http else { continue }
             for (rule, by) in Self.shadows(in: http) {
                 // A delegate of several rules shadows itself, which nobody can do anything about here.

@@ -34,11 +34,11 @@ package struct RouteQuery: Sendable {
     ///
     /// - Throws: when there is no such service or port.
     package func answer(_ content: ConfigurationFolder.Content) throws(OperatorError) -> RouteAnswer {
-        let snapshot = MeshSnapshot(content.model, generation: 0)
+        let mesh = MeshIndex(content.model)
+        let snapshot = mesh.snapshot(generation: 0)
         let (service, port) = try target(content.model)
         var directory = EndpointDirectory()
-        let table = RouteTable(
-            model: content.model, mesh: snapshot, directory: &directory, now: MonotonicTime(nanoseconds: 1))
+        let table = RouteTable(mesh, mesh: snapshot, directory: &directory, now: MonotonicTime(nanoseconds: 1))
         guard let index = snapshot.services.records.firstIndex(where: { snapshot[$0.hostname] == service.hostname }),
             let scope = table.scope(service: ServiceIndex(UInt32(index)), port: port)
         else { throw OperatorError("\(service.hostname) has no port \(port) that carries requests") }
@@ -46,7 +46,7 @@ package struct RouteQuery: Sendable {
         var answer = RouteAnswer(request: "\(method) http://\(service.hostname):\(port)\(path)")
         answer.waypoint = Self.waypoint(snapshot.services.records[index], snapshot)
         let origin = table.origin(of: decision.rule)
-        let binding = content.model.routes.filter { $0.service == service.key && $0.port == port }
+        let binding = content.model.routes.bindings.filter { $0.service == service.key && $0.port == port }
         let rule = binding.lazy.compactMap { $0.http?.rules.first { $0.origin == origin } }.first
         answer.describe(decision.outcome, rule, origin: origin, place: Self.place(of: origin, content))
         for (cluster, weight) in table.alternatives(of: decision) {
