@@ -4,13 +4,14 @@
 internal import Bytes
 internal import HBONE
 internal import HTTP2
+internal import Identity
 internal import LinuxIO
 internal import Manifest
 internal import TLS
 
 /// The thread behind `ClusterSource`: keeps one connection to the API server and follows every resource over it.
 final class ClusterLoop {
-    static let stopToken = EventToken(kind: 0, index: 0, generation: 0)
+    static let orderToken = EventToken(kind: 0, index: 0, generation: 0)
     private static let linkKind: UInt8 = 1
 
     private struct Call {
@@ -19,15 +20,19 @@ final class ClusterLoop {
     }
 
     private let credentials: ClusterCredentials
-    private let updates: Mailbox<ClusterUpdate>
-    private let stop: Mailbox<Void>
+    let updates: Mailbox<ClusterUpdate>
+    private let orders: Mailbox<ClusterOrder>
     private let poller: PollerBox
     private var reduction: ObjectReduction
     private var reflectors: [Reflector]
     /// What was last said of each, so that it is said once.
     private var troubles: [String?]
     private var calls: [UInt64: Call] = [:]
-    private var nextCall: UInt64 = 1
+    var nextCall: UInt64 = 1
+    /// What is said of pods, and the call that says it now.
+    var reporter: PodReporter
+    var reportCall: UInt64?
+    var saidReporting: [String] = []
     private var link: ServiceLink<APICalls>?
     private var linkNumber: UInt32 = 0
     private var addresses: [SocketAddress] = []
@@ -35,8 +40,8 @@ final class ClusterLoop {
     private var connectFailures = 0
     private var connectionTrouble: String?
     private var scratch = Scratch(pooledBytes: 1 << 20)
-    private var random: RandomSource
-    private var now = MonotonicClock.now()
+    var random: RandomSource
+    var now = MonotonicClock.now()
     private var isStopped = false
     /// Whether objects are passed on as text too.
     private let keepsText: Bool
@@ -48,15 +53,16 @@ final class ClusterLoop {
 
     init(
         _ credentials: ClusterCredentials, kinds: [ObjectKind], reader: ManifestReader,
-        updates: Mailbox<ClusterUpdate>, stop: Mailbox<Void>, poller: PollerBox, seed: UInt64,
-        keepsText: Bool, keepsFacts: Bool
+        updates: Mailbox<ClusterUpdate>, orders: Mailbox<ClusterOrder>, poller: PollerBox, seed: UInt64,
+        keepsText: Bool, keepsFacts: Bool, node: String
     ) {
         self.credentials = credentials
         self.updates = updates
-        self.stop = stop
+        self.orders = orders
         self.poller = poller
         self.keepsText = keepsText
         self.keepsFacts = keepsFacts
+        reporter = PodReporter(node: node)
         random = RandomSource(seed: seed)
         reduction = ObjectReduction(reader: reader)
         let start = now
@@ -75,7 +81,7 @@ final class ClusterLoop {
             for index in 0..<count {
                 let (token, readiness) = poller.value.event(at: index)
                 if token.kind != Self.linkKind {
-                    isStopped = !stop.takeAll().isEmpty
+                    for order in orders.takeAll() { take(order) }
                 } else if token.index == linkNumber {
                     onLink { (link) throws(HBONEError) in
                         try link.becameReady(readiness, &self.scratch, now: self.now)
@@ -86,8 +92,20 @@ final class ClusterLoop {
         closeLink("ended")
     }
 
+    private func take(_ order: ClusterOrder) {
+        switch order {
+        case .stop: isStopped = true
+        case .report(let report): reporter.take(report, now: now, time: .now())
+        }
+    }
+
+    /// When there is something to ask next.
+    private var callsDue: MonotonicTime {
+        min(reflectors.compactMap(\.deadline).min() ?? .distantFuture, reporter.deadline ?? .distantFuture)
+    }
+
     private var nextDeadline: MonotonicTime {
-        let due = reflectors.compactMap(\.deadline).min() ?? .distantFuture
+        let due = callsDue
         guard let link else { return max(due, connectNotBefore) }
         return min(link.nextDeadline, link.availableCalls > 0 ? due : .distantFuture)
     }
@@ -96,10 +114,7 @@ final class ClusterLoop {
         onLink { (link) throws(HBONEError) in try link.expire(now: self.now) }
         // The watches go on over the next connection from where they are.
         if let link, link.isDraining { closeLink("the server goes away") }
-        if link == nil, connectNotBefore <= now, reflectors.contains(where: { ($0.deadline ?? .distantFuture) <= now })
-        {
-            connect()
-        }
+        if link == nil, connectNotBefore <= now, callsDue <= now { connect() }
         startCalls()
         onLink { (link) throws(HBONEError) in
             try link.send(&self.scratch)
@@ -115,15 +130,20 @@ final class ClusterLoop {
         connectFailures = 0
         for index in reflectors.indices where link.availableCalls > 0 {
             guard (reflectors[index].deadline ?? .distantFuture) <= now else { continue }
-            let token: String?
-            do throws(KubernetesError) {
-                token = try credentials.readToken()
-            } catch {
-                say("\(error)")
-                return closeLink("no token")
-            }
+            guard let token = readToken() else { return closeLink("no token") }
             guard let request = reflectors[index].request(now: now, random: &random) else { continue }
             start(request, token, index, link)
+        }
+        startReport(link)
+    }
+
+    /// The token for a request, if one is sent; nil, and said, when it cannot be read.
+    func readToken() -> String?? {
+        do throws(KubernetesError) {
+            return .some(try credentials.readToken())
+        } catch {
+            say("\(error)")
+            return nil
         }
     }
 
@@ -159,6 +179,7 @@ final class ClusterLoop {
 
     private func take(_ replies: [APIReply]) {
         for reply in replies {
+            if reply.context == reportCall { takeReport(reply) }
             guard let call = calls[reply.context] else { continue }
             for piece in reply.pieces where calls[reply.context] != nil {
                 if call.isWatch {
@@ -347,7 +368,7 @@ final class ClusterLoop {
         }
     }
 
-    private func closeLink(_ reason: String) {
+    func closeLink(_ reason: String) {
         guard let link else { return }
         self.link = nil
         poller.value.remove(link.descriptor)

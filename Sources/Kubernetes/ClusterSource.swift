@@ -29,6 +29,8 @@ package final class ClusterSource {
         package var stateDirectory = ""
         /// Whether what who writes objects' status needs is kept.
         package var keepsFacts = false
+        /// The node whose tunnel says of its pods in the API what it can (`report`); empty where nobody does.
+        package var reportingNode = ""
 
         /// The kinds that a tunnel reads, or those that a waypoint reads too.
         package init(forWaypoint: Bool) {
@@ -49,7 +51,7 @@ package final class ClusterSource {
     /// When the snapshot was written that serves for kinds which have not been listed; nil when there is no such kind.
     package private(set) var snapshotTime: Int64?
     private let updates: Mailbox<ClusterUpdate>
-    private let stopping: Mailbox<Void>
+    private let orders: Mailbox<ClusterOrder>
     private var translator: MeshTranslator
     private var debouncer: ChangeDebouncer
     /// Kinds that have not been listed yet.
@@ -67,6 +69,8 @@ package final class ClusterSource {
     private var troubles: [ObjectKind: String] = [:]
     /// What is wrong with the connection; nil when nothing is.
     private var connectionTrouble: String?
+    /// What keeps pods from being told of in the API.
+    private var reportingTroubles: [String] = []
     private var reported: Set<Finding> = []
     private var lastModel: MeshModel?
     private var hasTold = false
@@ -86,16 +90,16 @@ package final class ClusterSource {
         unsynced = Set(options.kinds)
         do throws(SystemError) {
             let updates = try Mailbox<ClusterUpdate>()
-            let stop = try Mailbox<Void>()
+            let orders = try Mailbox<ClusterOrder>()
             self.updates = updates
-            stopping = stop
+            self.orders = orders
             let poller = PollerBox(try Poller(capacity: 16))
-            try poller.value.addReadable(stop.descriptor, token: ClusterLoop.stopToken)
-            let (keepsText, keepsFacts) = (keeper != nil, options.keepsFacts)
+            try poller.value.addReadable(orders.descriptor, token: ClusterLoop.orderToken)
+            let (keepsText, keepsFacts, node) = (keeper != nil, options.keepsFacts, options.reportingNode)
             let thread = try WorkerThread(name: "ambit-api-client") {
                 ClusterLoop(
-                    credentials, kinds: options.kinds, reader: options.reader, updates: updates, stop: stop,
-                    poller: poller, seed: seed, keepsText: keepsText, keepsFacts: keepsFacts
+                    credentials, kinds: options.kinds, reader: options.reader, updates: updates, orders: orders,
+                    poller: poller, seed: seed, keepsText: keepsText, keepsFacts: keepsFacts, node: node
                 ).run()
             }
             thread.detach()
@@ -105,7 +109,7 @@ package final class ClusterSource {
     }
 
     deinit {
-        stopping.post(())
+        orders.post(.stop)
         keeper?.post(.stop)
     }
 
@@ -137,6 +141,11 @@ package final class ClusterSource {
         translator.store.keys(.namespace).filter {
             translator.store.object($0)?.metadata.labels["istio.io/dataplane-mode"] == "ambient"
         }.map(\.name).sorted()
+    }
+
+    /// Has something said of a pod in the API, as soon as that can be; nobody waits for it.
+    package func report(_ report: PodReport) {
+        orders.post(.report(report))
     }
 
     /// Takes what has come; `deadline` may be another afterwards.
@@ -231,6 +240,7 @@ package final class ClusterSource {
         for (kind, text) in troubles.sorted(by: { $0.key < $1.key }) {
             result.append(Finding(.error, object: kind.name, text: "\(text); what was last known serves"))
         }
+        result += reportingTroubles.map { Finding(.warning, text: $0) }
         result += lost.sorted { $0.key < $1.key }.flatMap(\.value)
         result += objectFindings.sorted { $0.key < $1.key }.flatMap(\.value)
         return result
@@ -266,6 +276,7 @@ package final class ClusterSource {
             synced(kind)
         case .trouble(let kind, let text): troubles[kind] = text
         case .connection(let text): connectionTrouble = text
+        case .reporting(let texts): reportingTroubles = texts
         }
     }
 

@@ -27,4 +27,13 @@ enum ClusterUpdate: Sendable {
     case trouble(ObjectKind, String?)
     /// What is wrong with the connection or the credentials; nil when nothing is any more.
     case connection(String?)
+    /// What keeps pods from being told of in the API; empty when nothing does.
+    case reporting([String])
+}
+
+/// What the thread that watches the API server is told.
+enum ClusterOrder: Sendable {
+    case stop
+    /// To be said of a pod in the API.
+    case report(PodReport)
 }

@@ -122,6 +122,19 @@ package final class ConfigurationSource {
         }
     }
 
+    /// The annotation of a pod as it was last seen in the API; nil without one, and in a folder.
+    package func annotation(_ name: String, of pod: PodReference) -> String? {
+        guard case .cluster(let cluster) = origin else { return nil }
+        let key = ObjectKey(kind: .pod, namespace: pod.namespace, name: pod.name)
+        return cluster.objects.object(key)?.metadata.annotations[name]
+    }
+
+    /// Has something said of a pod in the API; a folder has nobody to tell.
+    package func report(_ report: PodReport) {
+        guard case .cluster(let cluster) = origin else { return }
+        cluster.report(report)
+    }
+
     /// When the snapshot in use was written, in seconds since 1970; nil while everything is known first-hand.
     package var snapshotTime: Int64? {
         switch origin {

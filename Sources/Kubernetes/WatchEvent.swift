@@ -45,6 +45,9 @@ package struct APIStatus: Sendable, Equatable, CustomStringConvertible {
     /// A line for people, cut to what fits in a log.
     package let message: String
 
+    /// Whether nothing was refused.
+    var isGood: Bool { (200..<300).contains(code) }
+
     /// Puts the parts together.
     package init(code: Int, reason: String, message: String) {
         self.code = code

@@ -77,7 +77,9 @@ final class CNIServer {
     /// Answers who can be answered.
     ///
     /// - Parameter judge: the answer to a request; nil while there is none yet, with what it waits for.
-    func settle(now: MonotonicTime, _ judge: (CNIRequest) -> Standing) {
+    /// - Returns: the pods that must not start, and why.
+    func settle(now: MonotonicTime, _ judge: (CNIRequest) -> Standing) -> [(request: CNIRequest, text: String)] {
+        var failed: [(request: CNIRequest, text: String)] = []
         connections.removeAll { connection in
             guard let request = connection.request else { return false }
             let answer: CNIAnswer
@@ -90,11 +92,13 @@ final class CNIServer {
                 guard now - connection.since >= Self.joinTimeout else { return false }
                 answer = CNIAnswer(.failed, reason)
             }
+            if answer.outcome == .failed, request.command == .add { failed.append((request, answer.text)) }
             let line = answer.line
             // A plugin that has gone, or does not read one line, is not waited for.
             _ = Socket.write(connection.descriptor.rawValue, line.span)
             return true
         }
+        return failed
     }
 
     /// How far a request is.

@@ -4,6 +4,7 @@
 internal import Bytes
 internal import Certificates
 internal import Identity
+internal import Kubernetes
 internal import LinuxIO
 internal import Mesh
 internal import Redirection
@@ -36,10 +37,12 @@ final class PodRegistry {
 
     let configuration: TunnelConfiguration
     let own: OwnNetwork
-    private let redirection: PodRedirection
+    let redirection: PodRedirection
     private let certificates: CertificateKeeper
     let workers: [Mailbox<WorkerMessage>]
-    private let observer: ControlObserver
+    let observer: ControlObserver
+    /// What the API is told of pods; nil when it is not.
+    let reports: PodReports?
     let processes: PodProcesses
     private var members: [String: Member] = [:]
     private var leaving: [Leaving] = []
@@ -57,7 +60,8 @@ final class PodRegistry {
 
     init(
         configuration: TunnelConfiguration, own: OwnNetwork, redirection: consuming PodRedirection,
-        certificates: CertificateKeeper, workers: [Mailbox<WorkerMessage>], observer: ControlObserver
+        certificates: CertificateKeeper, workers: [Mailbox<WorkerMessage>], observer: ControlObserver,
+        reports: PodReports?
     ) {
         self.configuration = configuration
         self.own = own
@@ -65,6 +69,7 @@ final class PodRegistry {
         self.certificates = certificates
         self.workers = workers
         self.observer = observer
+        self.reports = reports
         processes = PodProcesses(directory: configuration.processDirectory)
     }
 
@@ -169,37 +174,6 @@ final class PodRegistry {
         }
     }
 
-    /// Takes away the rules that a tunnel which was killed has left in pods of this node that are in the mesh no more.
-    ///
-    /// Nobody listens there, so their connections would go nowhere. Called once, at the start.
-    func freeForgotten(_ snapshot: MeshSnapshot) {
-        let others = snapshot.workloads(onNode: configuration.nodeName).compactMap { index in
-            snapshot.enrollment(of: index).flatMap { $0.isEnrolled ? nil : (index, $0) }
-        }
-        let found = findProcesses(of: others.map { $0.1 })
-        for (index, enrollment) in others {
-            let name = snapshot.description(of: index)
-            if let network = self.network(of: enrollment, found) {
-                free(network.namespace, name, enrollment)
-            } else if let path = enrollment.networkNamespacePath {
-                do throws(NetworkNamespaceError) {
-                    let network = try NetworkNamespace(path: path)
-                    if !own.isSame(as: network) { free(network, name, enrollment) }
-                } catch {
-                    // Where there is no namespace there are no rules.
-                }
-            }
-        }
-    }
-
-    private func free(_ network: borrowing NetworkNamespace, _ name: String, _ enrollment: Enrollment) {
-        do throws(RedirectionError) {
-            try redirection.remove(RedirectionPlan(options(enrollment)), in: network)
-        } catch {
-            observer.podFailed(name, "\(JoinError.redirection(error))")
-        }
-    }
-
     /// Opens the local ports of the forwards, once and before anything is served.
     func startForwards() throws(JoinError) {
         guard configuration.isForwarding else { return }
@@ -249,6 +223,24 @@ final class PodRegistry {
     /// Whether a pod waits for its first certificate.
     func isAwaited(_ identity: SPIFFEID) -> Bool { awaiting.values.contains { $0.identity == identity } }
 
+    /// Has the API told which pods are in the mesh.
+    func tell(_ snapshot: MeshSnapshot) {
+        reports?.compare(with: snapshot) { members[$0] != nil }
+    }
+
+    /// Has the API told of the pods that lack a certificate, or a new one.
+    func certificateFailed(_ identity: SPIFFEID, _ text: String, in snapshot: MeshSnapshot) {
+        guard let reports else { return }
+        let uids =
+            members.values.lazy.map(\.pod).filter { $0.identity == identity }.map(\.uid)
+            + awaiting.lazy.filter { $0.value.identity == identity }.map(\.key)
+        for uid in uids {
+            if let index = snapshot.workload(uid: uid), let enrollment = snapshot.enrollment(of: index) {
+                reports.trouble(.certificateNotIssued, enrollment, text)
+            }
+        }
+    }
+
     /// Gives a pod its contexts; without any it waits for its first certificate, but not for long: its traffic is
     /// captured then too, and refused until the certificate is in.
     private func issueContexts(for pod: Pod) throws(JoinError) {
@@ -296,6 +288,7 @@ final class PodRegistry {
         } catch {
             let text = "\(error)"
             if pending[uid] != text, !error.isWait { observer.podFailed(name, text) }
+            if !error.isWait { reports?.trouble(.meshJoinFailed, enrollment, text) }
             pending[uid] = text
         }
     }
@@ -382,19 +375,5 @@ final class PodRegistry {
         } catch {
             observer.redirectionFailed(member.pod, "\(error)")
         }
-    }
-
-    private func options(_ enrollment: Enrollment) -> RedirectionOptions {
-        var options = RedirectionOptions()
-        options.outboundPort = configuration.outboundPort
-        options.inboundPort = configuration.inboundPlaintextPort
-        options.tunnelPort = configuration.hbonePort
-        options.excludedInboundPorts = enrollment.excludedInboundPorts
-        options.excludedOutboundPorts = enrollment.excludedOutboundPorts
-        options.excludedInboundCIDRs = enrollment.excludedInboundCIDRs
-        options.excludedOutboundCIDRs = enrollment.excludedOutboundCIDRs
-        // `*`, or `ambient.istio.io/bypass-inbound-capture`: no rule is needed to leave everything alone.
-        options.capturesInbound = !enrollment.excludedInboundPorts.contains(1...UInt16.max)
-        return options
     }
 }

@@ -63,7 +63,7 @@ struct StartedParts {
         admin = try state.serve(metrics, log.levels)
         registry = PodRegistry(
             configuration: configuration, own: own, redirection: try Self.openRedirection(), certificates: certificates,
-            workers: mailboxes, observer: observer)
+            workers: mailboxes, observer: observer, reports: PodReports(configuration, source))
         plugin = try Self.openPlugin(configuration)
         do throws(JoinError) { try registry.startForwards() } catch { throw .forward("\(error)") }
         observer.configurationChanged(loaded.findings, new: loaded.newFindings, snapshotTime: source.snapshotTime)
@@ -111,6 +111,7 @@ struct StartedParts {
         var options = ClusterSource.Options(forWaypoint: false)
         options.translation = configuration.translation
         options.stateDirectory = configuration.stateDirectory
+        options.reportingNode = configuration.nodeName
         do {
             return try ConfigurationSource.cluster(kubeconfig: configuration.kubeconfig, options: options)
         } catch {

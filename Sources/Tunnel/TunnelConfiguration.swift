@@ -26,6 +26,8 @@ package struct TunnelConfiguration: Sendable {
     package var cniSocket = ""
     /// Folder of the runtime's lists of plugins, in which ours is kept chained (`--cni-conf-dir`); empty: it is left alone.
     package var cniDirectory = ""
+    /// Whether the API server is told which pods are captured, and what is wrong with which (`--pod-reports`).
+    package var reportsPods = true
     /// Name of this node, as in `spec.nodeName` of its pods (`--node`).
     package var nodeName: String
     /// Folder with the embedded CA (`--ca-dir`).

@@ -88,6 +88,7 @@ package final class TunnelProcess {
         }
         while true {
             look()
+            registry.tell(state.snapshot)
             switch waitForWork() {
             case .signal(let number):
                 observer.log.log(.info, .main, "drain begins") { $0.field("signal", UInt64(number)) }
@@ -186,6 +187,7 @@ package final class TunnelProcess {
             case .failed(let identity, let error):
                 isAnyAwaited = isAnyAwaited || registry.isAwaited(identity)
                 observer.certificateFailed(identity, "\(error)")
+                registry.certificateFailed(identity, "\(error)", in: state.snapshot)
             case .authorityChanged: observer.authorityChanged(error: nil)
             case .authorityFailed(let error): observer.authorityChanged(error: "\(error)")
             case .revocation(let lists):
@@ -219,7 +221,8 @@ package final class TunnelProcess {
             registry.reconcile(with: state.snapshot, now: now)
             state.update(certificates: certificates.current, pending: registry.pending)
         }
-        plugin.settle(now: now) { registry.standing(of: $0, in: state.snapshot) }
+        let failed = plugin.settle(now: now) { registry.standing(of: $0, in: state.snapshot) }
+        for (request, text) in failed { registry.reports?.addFailed(request, text) }
     }
 
     /// Takes new connections until the accept queues are empty, says GOAWAY, and waits for the deadline or a second signal.

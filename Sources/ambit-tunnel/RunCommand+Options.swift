@@ -33,6 +33,10 @@ extension RunCommand {
             .text(
                 "cni-conf-dir", "DIR", \.cniDirectory,
                 "Folder of the runtime's plugin lists, to chain the plugin again when somebody rewrites them."),
+            Option(
+                "pod-reports", "on|off", \.reportsPods,
+                "Whether pods are annotated that are captured, and their troubles told as Events, in a cluster.",
+                expected: "on or off", show: { $0 ? "on" : "off" }, read: { ["on": true, "off": false][$0] }),
             .text("node", "NAME", \.nodeName, "Name of this node, as in spec.nodeName of its pods.").from("NODE_NAME"),
             .text("ca-dir", "DIR", \.caDirectory, "Folder of the embedded CA, made at the first start.")
                 .from("AMBIT_CA_DIR"),

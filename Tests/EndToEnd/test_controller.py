@@ -285,6 +285,12 @@ def test_services_and_routes_are_told_what_their_waypoint_does(mesh):
     for value in (good, route("no-backend", "bound", "missing"), route("no-parent", "bound", "free", port=9),
                   route("no-waypoint", "free", "free"), route("no-filter", "bound", "free", filters=filters)):
         mesh.create(value)
+    # Into another namespace, which of a mesh's route takes no ReferenceGrant (GEP-1294).
+    mesh.create(manifests.namespace("other"))
+    mesh.create(manifests.service("there", "other", ["10.96.1.1"], {8080: 8080}, {"app": "there"}))
+    elsewhere = route("elsewhere", "bound", "there")
+    elsewhere["spec"]["rules"][0]["backendRefs"][0]["namespace"] = "other"
+    mesh.create(elsewhere)
     foreign = mesh.get("HTTPRoute", "good")
     entry = {"controllerName": "other.example/controller", "parentRef": good["spec"]["parentRefs"][0], "conditions": []}
     mesh.replace({**foreign, "status": {"parents": [entry]}}, "/status")
@@ -293,6 +299,7 @@ def test_services_and_routes_are_told_what_their_waypoint_does(mesh):
     assert "shop/waypoint" in told["message"] and mesh.condition("Service", "free", "istio.io/WaypointBound") is None
     expected = {
         "good": GOOD,
+        "elsewhere": GOOD,
         "no-backend": {**GOOD, "ResolvedRefs": ("False", "BackendNotFound")},
         "no-parent": {**GOOD, "Accepted": ("False", "NoMatchingParent"), "ResolvedRefs": ("True", "ResolvedRefs")},
         "no-waypoint": {**GOOD, "ResolvedWaypoints": ("False", "MissingUseWaypointLabel")},
@@ -306,7 +313,7 @@ def test_services_and_routes_are_told_what_their_waypoint_does(mesh):
     assert written["parentRef"] == good["spec"]["parentRefs"][0]
     assert {c["observedGeneration"] for c in written["conditions"]} == {1}
     listener, = mesh.get("Gateway", "waypoint")["status"]["listeners"]
-    assert listener["attachedRoutes"] == 3
+    assert listener["attachedRoutes"] == 4
     mesh.rest()
 
     # A service that leaves its waypoint is not told of it any more, and the route neither when both leave the mesh.

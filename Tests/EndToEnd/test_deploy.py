@@ -169,6 +169,15 @@ def test_tunnels_and_identity_service_run_in_their_image_as_the_manifests_say_wi
     entry = client.node.tunnel.wait_access(direction="outbound", src__workload="client")
     assert entry["dst.identity"] == peer.spiffe_id
 
+    # A pod that cannot join, for one reason and then another: its Event is made, then changed.
+    pod = world.pod("stray", client.node, apply=False)
+    pod.listen(15008)
+    value = pod.manifest()
+    value["metadata"]["annotations"].pop("ambit.dev/netns")
+    world.folder.apply(value)
+    eventually(lambda: ["create", "", "events"] in used(server, "ambit-tunnel"), 10)
+    world.folder.processes.add(world.folder.uid(value), pod.netns.path)
+
     for account in ("ambit-tunnel", "ambit-identity"):
         eventually(lambda account=account: used(server, account) == rights(server, account), 10,
                    message=lambda account=account: json.dumps([used(server, account), rights(server, account)]))

@@ -63,9 +63,12 @@ struct PodTests {
     func nativeTunnel() throws {
         let outcome = try translated(
             pod("a", labels: "{networking.istio.io/tunnel: http, istio.io/dataplane-mode: none}"),
-            pod("b", annotations: "{ambient.istio.io/redirection: enabled}"))
+            pod("b", annotations: "{ambient.istio.io/redirection: enabled}"),
+            pod("c", annotations: "{ambient.istio.io/redirection: enabled, ambit.dev/redirection: enabled}"))
         #expect(outcome.workload("a")?.tunnelProtocol == .hbone && outcome.enrollment("a")?.isEnrolled == false)
         #expect(outcome.workload("b")?.tunnelProtocol == .hbone)
+        // Our own word, which goes later than the label.
+        #expect(outcome.workload("c")?.tunnelProtocol != .hbone)
     }
 
     @Test("A finished pod is no workload, a pod without Ready condition is ready while it runs")

@@ -58,8 +58,11 @@ extension MeshTranslator {
     static var enrollmentLabel: String { "istio.io/dataplane-mode" }
 
     /// Whether a workload takes HBONE although we do not capture it: captured by ztunnel, or native (a waypoint).
+    ///
+    /// What our own tunnels say of a pod decides nothing: when its label goes, no peer may wait for the annotation to go too.
     private func speaksHBONE(_ metadata: ObjectMetadata) -> Bool {
-        metadata.annotations["ambient.istio.io/redirection"] == "enabled"
+        (metadata.annotations["ambient.istio.io/redirection"] == "enabled"
+            && metadata.annotations["ambit.dev/redirection"] == nil)
             || metadata.labels["networking.istio.io/tunnel"] == "http"
     }
 

@@ -141,6 +141,12 @@ class Store:
             new = copy.deepcopy(old)
             new["status"] = value.get("status", {})
             new["metadata"]["managedFields"] = value.get("metadata", {}).get("managedFields", [])
+            if resource.kind == "Pod":
+                # A pod's status is written together with its labels and annotations.
+                for field in ("labels", "annotations"):
+                    new["metadata"].pop(field, None)
+                    if field in value["metadata"]:
+                        new["metadata"][field] = value["metadata"][field]
         else:
             new = value
             if resource.custom or resource.kind in ("Pod", "Service", "Node"):
@@ -172,6 +178,10 @@ class Store:
             new["metadata"].pop("resourceVersion", None)
             return self.replace(resource, namespace, name, new, subresource), False
         old = self.get(resource, namespace, name)
+        asked = patch.get("metadata", {}).get("uid") if isinstance(patch, dict) else None
+        if asked and asked != old["metadata"]["uid"]:
+            raise Refused(422, "Invalid", f'{resource.kind} "{name}" is invalid: metadata.uid: Invalid value: "{asked}": field is '
+                          "immutable")
         new = patches.json_patch(old, patch) if kind == "json" else patches.merge(old, patch, strategic=kind == "strategic")
         return self.replace(resource, namespace, name, new, subresource), False
 
