@@ -40,6 +40,7 @@ def _route(i):
 #: What grows: (title, contender, the text of object i, objects for one step, steps).
 GROWTH = {
     "workloads": ("ambit", _pod, 1, (100, 1_000, 10_000, 100_000)),
+    "waypoint-workloads": ("ambit-waypoint", _pod, 1, (100, 1_000, 10_000, 100_000)),
     "policies": ("ambit", _policy, 1, (10, 1_000, 10_000)),
     "routes": ("ambit-waypoint", _route, 10, (10, 1_000, 10_000)),
 }
