@@ -6,7 +6,7 @@ internal import Certificates
 internal import GRPC
 internal import HBONE
 internal import HTTP2
-internal import Identity
+package import Identity
 package import LinuxIO
 internal import TLS
 
@@ -50,6 +50,8 @@ package final class CertificateService {
     private var scratch = Scratch(pooledBytes: 16 << 20)
     private var random: RandomSource
     private var now = MonotonicClock.now()
+    /// Told of the roots when serving begins, and of others when there are some.
+    package var onBundle: ((TrustBundle) -> Void)?
     private var acceptPause = MonotonicTime(nanoseconds: 0)
 
     /// Opens the CA and binds the port; nothing is served before `run`.
@@ -104,6 +106,7 @@ package final class CertificateService {
     /// Serves until a signal ends it.
     package func run() {
         observer.started(configuration.address, names)
+        onBundle?(authority.current.bundle)
         while true {
             let count = poller.wait(timeout: pause())
             now = MonotonicClock.now()
@@ -268,6 +271,7 @@ package final class CertificateService {
         case .unchanged: break
         case .changed:
             observer.authorityChanged(authority.current)
+            onBundle?(authority.current.bundle)
             isDue = true
         case .failed(let error): observer.authorityFailed(error)
         }

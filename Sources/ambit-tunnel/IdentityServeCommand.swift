@@ -16,6 +16,7 @@ enum IdentityServeCommand {
         var tokens = ""
         var asksCluster = false
         var kubeconfig = ""
+        var roots: RootsPublisher.Configuration?
         var metricsPort: UInt16 = 15014
         var logFormat = LogFormat.text
         var logLevels = "info"
@@ -48,6 +49,11 @@ enum IdentityServeCommand {
             .text("tokens", "FILE", \.tokens, "File of tokens and pods, mode 0600."),
             Option(flag: "kubernetes", \.asksCluster, "Ask a cluster's API server instead; the default in a pod."),
             .text("kubeconfig", "FILE", \.kubeconfig, "How to reach it; not given, as pods or kubectl do."),
+            Option(
+                "publish-roots", "NAMESPACE/NAME", \.roots,
+                "ConfigMap to keep in step with the CA's roots, in a cluster.",
+                expected: "a namespace and a name; write for example ambit-system/ambit-ca-root",
+                show: { $0?.text ?? "" }, read: { RootsPublisher.Configuration($0) }),
             Option(
                 "address", "IP:PORT", \.service.address, "Where to listen.",
                 expected: "an address and port; write for example [::]:15012", show: { $0.description },
@@ -102,12 +108,18 @@ enum IdentityServeCommand {
         output.format = settings.logFormat
         let log = try LogWriter(output, levels: levels, registry: registry)
         let lane = log.makeLane()
+        if settings.roots != nil, !settings.asksCluster {
+            throw UsageError("--publish-roots needs --kubernetes: a ConfigMap is an object of a cluster")
+        }
         guard let reviewer = openReviewer(settings, lane) else { return .failure }
         let service = try CertificateService(
             settings.service, reviewer: reviewer, placement: reviewer,
             observer: CertificateServiceObserver(log: lane, registry: registry), signals: signals)
+        let publisher = try openPublisher(settings, log.makeLane())
+        if let publisher { service.onBundle = { publisher.publish($0) } }
         let admin = try makeAdmin(settings, registry)
         service.run()
+        publisher?.stop()
         admin.stop()
         log.stop(milliseconds: 1_000)
         return .success
@@ -122,6 +134,16 @@ enum IdentityServeCommand {
             Terminal.complain("ambit-tunnel identity serve", "\(option): \(error)")
             return nil
         }
+    }
+
+    private static func openPublisher(_ settings: Settings, _ lane: LogLane) throws -> RootsPublisher? {
+        guard var roots = settings.roots else { return nil }
+        // A container that starts again under the pod's name is another one.
+        let start = UInt64(truncatingIfNeeded: WallClock.now())
+        roots.identity = "\(ProcessEnvironment.hostName)_\(String(start, radix: 16))"
+        let credentials = try ClusterCredentials.find(
+            kubeconfig: settings.kubeconfig, environment: ProcessEnvironment.value)
+        return try RootsPublisher(roots, credentials: credentials, log: lane)
     }
 
     private static func openTokens(_ settings: Settings, _ lane: LogLane) throws(StaticTokensError) -> StaticTokens {

@@ -34,6 +34,7 @@ def install(server, folder=""):
 
 def objects(server, kind, namespace=SYSTEM):
     groups = {"clusterroles": "apis/rbac.authorization.k8s.io/v1", "clusterrolebindings": "apis/rbac.authorization.k8s.io/v1",
+              **{kind: f"apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}" for kind in ("roles", "rolebindings")},
               "daemonsets": f"apis/apps/v1/namespaces/{namespace}", "deployments": f"apis/apps/v1/namespaces/{namespace}",
               "serviceaccounts": f"api/v1/namespaces/{namespace}", "services": f"api/v1/namespaces/{namespace}"}
     return {value["metadata"]["name"]: value for value in server.request(f"/{groups[kind]}/{kind}")["items"]}
@@ -42,12 +43,13 @@ def objects(server, kind, namespace=SYSTEM):
 def rights(server, account):
     """What a service account may do, as [verb, group, resource], by the bindings and roles that were applied."""
     found = []
-    roles = objects(server, "clusterroles")
-    for binding in objects(server, "clusterrolebindings").values():
-        if {"kind": "ServiceAccount", "name": account, "namespace": SYSTEM} in binding["subjects"]:
-            for rule in roles[binding["roleRef"]["name"]]["rules"]:
-                found += [[verb, group, resource] for verb in rule["verbs"] for group in rule["apiGroups"]
-                          for resource in rule["resources"]]
+    for kind in ("clusterrole", "role"):
+        roles = objects(server, f"{kind}s")
+        for binding in objects(server, f"{kind}bindings").values():
+            if {"kind": "ServiceAccount", "name": account, "namespace": SYSTEM} in binding["subjects"]:
+                for rule in roles[binding["roleRef"]["name"]]["rules"]:
+                    found += [[verb, group, resource] for verb in rule["verbs"] for group in rule["apiGroups"]
+                              for resource in rule["resources"]]
     assert account in objects(server, "serviceaccounts")
     return sorted(found)
 
@@ -107,6 +109,7 @@ class Installation:
         self.volumes = [world.directory]
         self.service.program = self.image.command(signer, volumes=self.volumes)
         assert signer["args"][:2] == ["identity", "serve"]
+        self.service.options += [word for word in signer["args"] if word.startswith("--publish-roots=")]
         kubeconfig = log_in(server, "ambit-tunnel")
         world.namespace("default")
         self.client = world.pod("client", kubernetes.node(world, "node1"))
@@ -157,7 +160,16 @@ def test_tunnels_and_identity_service_run_in_their_image_as_the_manifests_say_wi
     server.control("settings", streamingLists=False)
     installation = Installation(world, server)
     client, peer = installation.client, installation.peer
+    signer = installation.service.start().processes[-1]
+    # The roots are published, put right when they are others, and so again by the next service.
+    roots = f"/api/v1/namespaces/{SYSTEM}/configmaps/ambit-ca-root"
+    published = installation.service.roots.read_text()
+    eventually(lambda: server.request(roots).get("data") == {"root-cert.pem": published}, 10)
+    signer.signal(signal.SIGTERM)
+    assert signer.wait() == 0
+    server.kubectl("-n", SYSTEM, "patch", "configmap", "ambit-ca-root", "--type=merge", "-p", '{"data": {"root-cert.pem": "x"}}')
     installation.service.start()
+    eventually(lambda: server.request(roots)["data"] == {"root-cert.pem": published}, 10)
     world.start()
     probe = installation.pod["containers"][0]["readinessProbe"]["httpGet"]
     assert client.node.tunnel.get(probe["port"], probe["path"])[0] == 200
@@ -259,6 +271,8 @@ def test_deploy_makes_a_ca_once_and_changes_nothing_the_second_time(world, serve
     secret = server.request(f"/api/v1/namespaces/{SYSTEM}/secrets/ambit-ca")
     root = server.request(f"/api/v1/namespaces/{SYSTEM}/configmaps/ambit-ca-root")["data"]["root-cert.pem"]
     assert set(secret["data"]) == {"ca.key", "ca.crt"} and base64.b64decode(secret["data"]["ca.crt"]).decode() == root
+    labels = server.request(f"/api/v1/namespaces/{SYSTEM}/configmaps/ambit-ca-root")["metadata"]["labels"]
+    assert labels["app.kubernetes.io/managed-by"] == "ambit-identity"
     assert "configured" not in deploy()
     assert server.request(f"/api/v1/namespaces/{SYSTEM}/secrets/ambit-ca")["data"] == secret["data"]
     assert "rollout status daemonset/ambit-tunnel" in words.read_text()

@@ -418,6 +418,43 @@ def test_the_api_server_reviews_tokens_and_says_which_pods_run_where(world):
     eventually(lambda: service.entries(message="API server answers again"), 30)
 
 
+def test_of_two_services_one_publishes_the_roots_through_a_rotation_and_the_other_goes_on_when_it_ends(world):
+    server = kubernetes.cluster(world)
+    server.request("/api/v1/namespaces", manifests.namespace("ambit-system"))
+    service = ClusterCertificateService(world, server, options=["--publish-roots", "ambit-system/ambit-ca-root"])
+    path = "/api/v1/namespaces/ambit-system/configmaps/ambit-ca-root"
+
+    def published():
+        return server.request(path).get("data", {}).get("root-cert.pem", "")
+
+    def writes():
+        return [line.split()[0] for line in server.requests() if "/configmaps" in line and not line.startswith("GET")]
+
+    first = service.start().processes[-1]
+    eventually(lambda: published() == service.roots.read_text(), 10)
+    second = service.host.netns.start(
+        *service.program, "identity", "serve", "--ca-dir", service.ca_directory, *service.source, "--log-format", "json",
+        "--address", f"{service.host.ip}:15013", *service.options, log=service.directory / "second.log")
+    world.closing(second.stop)
+    eventually(lambda: "CA service is ready" in second.text(), 10)
+    service.identity("rotate", "start")
+    eventually(lambda: published().count("BEGIN CERTIFICATE") == 2, 10)
+    assert writes() == ["POST", "PATCH"]
+
+    first.signal(signal.SIGTERM)
+    assert first.wait() == 0
+    eventually(lambda: "leads now" in second.text(), 10)
+    service.identity("rotate", "switch")
+    service.identity("rotate", "finish")
+    eventually(lambda: published() == (service.ca_directory / "ca.crt").read_text(), 10)
+
+    # What is somebody else's is left alone.
+    server.kubectl("-n", "ambit-system", "label", "configmap", "ambit-ca-root", "app.kubernetes.io/managed-by-")
+    service.identity("rotate", "start")
+    eventually(lambda: "is left alone" in second.text(), 10)
+    assert published() == (service.ca_directory / "ca.crt").read_text()
+
+
 @needs_grpcio
 def test_a_token_that_the_api_server_does_not_vouch_for_gets_nothing(world, tmp_path):
     server = kubernetes.cluster(world)

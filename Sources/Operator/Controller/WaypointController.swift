@@ -30,7 +30,7 @@ package final class WaypointController {
     let metrics: ControllerMetrics
     private let signals: SignalQueue
     private let readiness: Telemetry.Readiness
-    private var election: LeaderElection
+    private let lease: ClusterLease
     private var wasLeading = false
     /// What the cluster says now; nil before everything has been listed.
     var load: FolderSource.Load?
@@ -99,9 +99,9 @@ package final class WaypointController {
         options.keepsFacts = true
         source = try ClusterSource(credentials, options: options, seed: seed)
         session = try ClusterSession(credentials)
-        election = LeaderElection(
-            namespace: configuration.namespace, name: configuration.leaseName, identity: configuration.identity,
-            terms: LeaderElection.Terms(duration: configuration.leaseDuration), now: MonotonicClock.now())
+        lease = ClusterLease(
+            session, namespace: configuration.namespace, name: configuration.leaseName,
+            identity: configuration.identity, duration: configuration.leaseDuration)
     }
 
     /// Works until a signal ends it; the lease is given up then.
@@ -110,17 +110,17 @@ package final class WaypointController {
             let now = MonotonicClock.now()
             follow(now)
             renew()
-            if source.isSynced, load != nil, election.leadership(now: now) != nil { pass() }
+            if source.isSynced, load != nil, lease.leadership(now: now) != nil { pass() }
             let deadline = nextDeadline
             let pause = deadline == .distantFuture ? -1 : max(0, (deadline - MonotonicClock.now()).milliseconds + 1)
             if signals.wait(alsoFor: source.descriptor, milliseconds: CInt(clamping: pause)).signal != nil { break }
         }
-        release()
+        lease.release()
     }
 
     private var nextDeadline: MonotonicTime {
-        var result = min(election.deadline, source.deadline)
-        if election.leadership(now: MonotonicClock.now()) != nil, load != nil {
+        var result = min(lease.deadline, source.deadline)
+        if lease.leadership(now: MonotonicClock.now()) != nil, load != nil {
             result = min(result, resyncDue)
             if needsPass { result = min(result, passNotBefore) }
         }
@@ -155,15 +155,19 @@ package final class WaypointController {
 
     /// Asks for the lease, or renews it, when that is due.
     private func renew() {
-        let now = MonotonicClock.now()
-        if let step = election.step(now: now, time: .now()) { ask(step, now) }
-        let leads = election.leadership(now: MonotonicClock.now()) != nil
+        switch lease.renew() {
+        case .none: break
+        // Who does not lead has no other troubles than this one, which is over.
+        case .answered: if !wasLeading { saidTroubles = [] }
+        case .trouble(let text): say(text)
+        }
+        let leads = lease.leadership(now: MonotonicClock.now()) != nil
         guard leads != wasLeading else { return }
         wasLeading = leads
         metrics.leader.set(leads ? 1 : 0)
         lane.log(.info, .main, leads ? "leads now" : "does not lead any more") {
-            $0.field("lease", "\(configuration.namespace)/\(configuration.leaseName)")
-            $0.fieldUnlessEmpty("holder", election.holder)
+            $0.field("lease", lease.description)
+            $0.fieldUnlessEmpty("holder", lease.holder)
         }
         // Somebody else may have written anything.
         managed = nil
@@ -171,50 +175,6 @@ package final class WaypointController {
         resyncDue = MonotonicTime(nanoseconds: 0)
         needsPass = true
         passNotBefore = MonotonicTime(nanoseconds: 0)
-    }
-
-    private var leasePath: String {
-        "/apis/coordination.k8s.io/v1/namespaces/\(configuration.namespace)/leases"
-    }
-
-    private func ask(_ step: LeaderElection.Step, _ now: MonotonicTime) {
-        var request: APIRequest
-        switch step {
-        case .read: request = APIRequest(.get, "\(leasePath)/\(configuration.leaseName)")
-        case .create(let body): request = APIRequest(.post, leasePath, "application/json", body)
-        case .update(let body):
-            request = APIRequest(.put, "\(leasePath)/\(configuration.leaseName)", "application/json", body)
-        }
-        request.timeout = min(Self.requestTimeout, Nanoseconds(configuration.leaseDuration.count / 3))
-        do throws(KubernetesError) {
-            let answer = try session.ask(request)
-            switch answer.status {
-            case 200..<300:
-                election.answered(step, try answer.object(), asked: now, now: MonotonicClock.now())
-                // Who does not lead has no other troubles than this one, which is over.
-                if !wasLeading { saidTroubles = [] }
-            case 404: election.answered(step, nil, asked: now, now: MonotonicClock.now())
-            case 409: election.lost(now: MonotonicClock.now())
-            default:
-                say("Lease \(configuration.namespace)/\(configuration.leaseName): \(answer.problem)")
-                election.failed(now: MonotonicClock.now())
-            }
-        } catch {
-            say("\(error) (\(session.credentials.authority))")
-            election.failed(now: MonotonicClock.now())
-        }
-    }
-
-    private func release() {
-        let now = MonotonicClock.now()
-        guard let body = election.release(now: now, time: .now()) else { return }
-        var request = APIRequest(.put, "\(leasePath)/\(configuration.leaseName)", "application/json", body)
-        request.timeout = .seconds(2)
-        do throws(KubernetesError) {
-            _ = try session.ask(request, before: now + .seconds(2))
-        } catch {
-            // The next one waits until the lease is over.
-        }
     }
 
     // MARK: - A pass
@@ -287,9 +247,9 @@ package final class WaypointController {
     ///
     /// - Throws: `.stopped` when we do not lead any more, or there was no answer.
     func ask(_ request: APIRequest) throws(Interruption) -> ClusterSession.Answer {
-        if election.deadline <= MonotonicClock.now() { renew() }
+        if lease.deadline <= MonotonicClock.now() { renew() }
         let now = MonotonicClock.now()
-        guard let end = election.leadership(now: now) else { throw .stopped }
+        guard let end = lease.leadership(now: now) else { throw .stopped }
         if request.method != .get { metrics.writes.add() }
         do throws(KubernetesError) {
             return try session.ask(request, before: min(end, now + Self.requestTimeout))
