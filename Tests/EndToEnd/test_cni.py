@@ -120,7 +120,7 @@ def test_a_pod_that_cannot_join_does_not_start_and_the_runtime_is_told_why(world
         events = world.folder.server.request("/api/v1/namespaces/default/events")["items"]
         return {event["reason"] for event in events if "port 15008 is in use" in event["message"]}
 
-    eventually(lambda: reasons() == {"CNIAddFailed", "MeshJoinFailed"}, 10)
+    eventually(lambda: reasons() == {"CNIAddFailed", "MeshJoinFailed"}, 30)
 
 
 def test_a_pod_of_which_the_api_server_tells_late_is_waited_for(world, node):

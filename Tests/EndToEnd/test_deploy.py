@@ -164,12 +164,12 @@ def test_tunnels_and_identity_service_run_in_their_image_as_the_manifests_say_wi
     # The roots are published, put right when they are others, and so again by the next service.
     roots = f"/api/v1/namespaces/{SYSTEM}/configmaps/ambit-ca-root"
     published = installation.service.roots.read_text()
-    eventually(lambda: server.request(roots).get("data") == {"root-cert.pem": published}, 10)
+    eventually(lambda: server.request(roots).get("data") == {"root-cert.pem": published}, 30)
     signer.signal(signal.SIGTERM)
     assert signer.wait() == 0
     server.kubectl("-n", SYSTEM, "patch", "configmap", "ambit-ca-root", "--type=merge", "-p", '{"data": {"root-cert.pem": "x"}}')
     installation.service.start()
-    eventually(lambda: server.request(roots)["data"] == {"root-cert.pem": published}, 10)
+    eventually(lambda: server.request(roots)["data"] == {"root-cert.pem": published}, 30)
     world.start()
     probe = installation.pod["containers"][0]["readinessProbe"]["httpGet"]
     assert client.node.tunnel.get(probe["port"], probe["path"])[0] == 200
@@ -187,11 +187,11 @@ def test_tunnels_and_identity_service_run_in_their_image_as_the_manifests_say_wi
     value = pod.manifest()
     value["metadata"]["annotations"].pop("ambit.dev/netns")
     world.folder.apply(value)
-    eventually(lambda: ["create", "", "events"] in used(server, "ambit-tunnel"), 10)
+    eventually(lambda: ["create", "", "events"] in used(server, "ambit-tunnel"), 30)
     world.folder.processes.add(world.folder.uid(value), pod.netns.path)
 
     for account in ("ambit-tunnel", "ambit-identity"):
-        eventually(lambda account=account: used(server, account) == rights(server, account), 10,
+        eventually(lambda account=account: used(server, account) == rights(server, account), 30,
                    message=lambda account=account: json.dumps([used(server, account), rights(server, account)]))
 
 

@@ -431,27 +431,27 @@ def test_of_two_services_one_publishes_the_roots_through_a_rotation_and_the_othe
         return [line.split()[0] for line in server.requests() if "/configmaps" in line and not line.startswith("GET")]
 
     first = service.start().processes[-1]
-    eventually(lambda: published() == service.roots.read_text(), 10)
+    eventually(lambda: published() == service.roots.read_text(), 30)
     second = service.host.netns.start(
         *service.program, "identity", "serve", "--ca-dir", service.ca_directory, *service.source, "--log-format", "json",
         "--address", f"{service.host.ip}:15013", *service.options, log=service.directory / "second.log")
     world.closing(second.stop)
-    eventually(lambda: "CA service is ready" in second.text(), 10)
+    eventually(lambda: "CA service is ready" in second.text(), 30)
     service.identity("rotate", "start")
-    eventually(lambda: published().count("BEGIN CERTIFICATE") == 2, 10)
+    eventually(lambda: published().count("BEGIN CERTIFICATE") == 2, 30)
     assert writes() == ["POST", "PATCH"]
 
     first.signal(signal.SIGTERM)
     assert first.wait() == 0
-    eventually(lambda: "leads now" in second.text(), 10)
+    eventually(lambda: "leads now" in second.text(), 30)
     service.identity("rotate", "switch")
     service.identity("rotate", "finish")
-    eventually(lambda: published() == (service.ca_directory / "ca.crt").read_text(), 10)
+    eventually(lambda: published() == (service.ca_directory / "ca.crt").read_text(), 30)
 
     # What is somebody else's is left alone.
     server.kubectl("-n", "ambit-system", "label", "configmap", "ambit-ca-root", "app.kubernetes.io/managed-by-")
     service.identity("rotate", "start")
-    eventually(lambda: "is left alone" in second.text(), 10)
+    eventually(lambda: "is left alone" in second.text(), 30)
     assert published() == (service.ca_directory / "ca.crt").read_text()
 
 

@@ -24,7 +24,7 @@ def annotations(server, pod):
 BOTH = {ANNOTATION: "enabled", "ambit.dev/redirection": "enabled"}
 
 
-def wait_annotated(server, pod, wanted, within=10):
+def wait_annotated(server, pod, wanted, within=30):
     eventually(lambda: annotations(server, pod) == wanted, within, every=0.1, message=lambda: str(annotations(server, pod)))
 
 
@@ -36,7 +36,7 @@ def events(server, namespace="default"):
     return server.request(f"/api/v1/namespaces/{namespace}/events")["items"]
 
 
-def wait_event(server, pod, reason, text, within=10):
+def wait_event(server, pod, reason, text, within=30):
     """The one Event of a pod with a reason, once it says so."""
     def find():
         found = [event for event in events(server) if event["involvedObject"]["name"] == pod.name and event["reason"] == reason]
@@ -99,7 +99,7 @@ def test_without_the_rights_the_mesh_works_and_the_log_names_each_once(world, se
     tunnel = node.tunnel
     for said in ("pods are not annotated that are captured (patch pods/status): pods/status is forbidden",
                  "troubles of pods are not reported as Events (create and patch events): events is forbidden"):
-        eventually(lambda said=said: said in tunnel.log(), 10)
+        eventually(lambda said=said: said in tunnel.log(), 30)
         assert tunnel.log().count(said) == 1
     assert annotations(server, pods[0]) == {} and events(server) == []
 
@@ -111,7 +111,7 @@ def test_what_an_api_server_in_trouble_refuses_is_written_later(world, server):
     world.namespace("default")
     pod = world.pod("client", kubernetes.node(world, "node1"))
     world.start()
-    wait_annotated(server, pod, BOTH, within=30)
+    wait_annotated(server, pod, BOTH)
 
 
 def test_switched_off_nothing_is_said(world, server):
@@ -122,7 +122,7 @@ def test_switched_off_nothing_is_said(world, server):
     node.tunnel.options += ["--pod-reports", "off"]
     world.start()
     pod.wait_captured()
-    eventually(lambda: "port 15008 is in use" in node.tunnel.log(), 10)
+    eventually(lambda: "port 15008 is in use" in node.tunnel.log(), 30)
     assert [line for line in server.requests() if line.startswith("PATCH") or "/events" in line] == []
 
 
@@ -152,4 +152,4 @@ def test_a_pod_that_gets_no_certificate_has_an_event_with_the_reason(world, serv
     pod.node.tunnel.options += ["--ca-address", service.address, "--ca-root-cert", service.roots, "--ca-token", token]
     service.start()
     world.start()
-    wait_event(server, pod, "CertificateNotIssued", "", within=20)
+    wait_event(server, pod, "CertificateNotIssued", "")
