@@ -114,7 +114,7 @@ let package = Package(
             .testTarget(
                 name: module.name + "Tests",
                 dependencies: ([module.name] + module.dependencies
-                    + (["HTTP", "HTTP1", "HTTP2", "HTTPRouting"].contains(module.name)
+                    + (["HTTP", "HTTP1", "HTTP2", "HTTPRouting", "Kubernetes"].contains(module.name)
                         ? ["AllocationCounter"] : []))
                     .map { .init(stringLiteral: $0) },
                 exclude: ["Manifest", "RegularExpressions"].contains(module.name) ? ["Fixtures"] : [],

@@ -6,10 +6,11 @@ internal import Manifest
 /// Reads objects of the API server and leaves out what the mesh does not need.
 struct ObjectReduction {
     let reader: ManifestReader
-    /// Label keys and values, owners' kinds and the like are the same for thousands of objects: they share their memory.
-    private var texts: Set<String> = []
-    /// A bound on what is kept for sharing.
-    private static let maximumTexts = 20_000
+    /// Names of nodes, namespaces and owners, all labels of a Deployment's pods and the like are the same for many objects: they
+    /// share their memory.
+    private var texts = SharedValues<String>()
+    private var maps = SharedValues<[String: String]>()
+    private var ports = SharedValues<[String: UInt16]>()
 
     init(reader: ManifestReader) {
         self.reader = reader
@@ -28,7 +29,9 @@ struct ObjectReduction {
         }
         if var object = contents.objects.first, object.key.kind == kind {
             object.line = 0
-            reduce(&object.metadata)
+            object.key.namespace = shared(object.key.namespace)
+            reduce(&object.metadata, kind)
+            reduce(&object.body)
             return .set(object, findings)
         }
         if let key = contents.refused.first { return .refused(key, findings) }
@@ -42,7 +45,12 @@ struct ObjectReduction {
         return ObjectKey(kind: kind, namespace: namespace, name: name)
     }
 
-    private mutating func reduce(_ metadata: inout ObjectMetadata) {
+    private mutating func reduce(_ metadata: inout ObjectMetadata, _ kind: ObjectKind) {
+        // What a slice's labels say, its service, has been read.
+        guard kind != .endpointSlice else {
+            (metadata.labels, metadata.annotations, metadata.controller) = ([:], [:], nil)
+            return
+        }
         metadata.labels = shared(metadata.labels)
         metadata.annotations = shared(metadata.annotations.filter { Self.isRead($0.key) })
         if let owner = metadata.controller {
@@ -59,16 +67,69 @@ struct ObjectReduction {
             || domain == "service.kubernetes.io"
     }
 
+    private mutating func reduce(_ body: inout ManifestObject.Body) {
+        switch body {
+        case .pod(var pod):
+            pod.nodeName = shared(pod.nodeName)
+            pod.serviceAccountName = shared(pod.serviceAccountName)
+            pod.namedPorts = ports.shared(pod.namedPorts)
+            body = .pod(pod)
+        case .endpointSlice(var slice):
+            slice.serviceName = shared(slice.serviceName)
+            slice.ports = ports.shared(slice.ports)
+            // A new array has no room to grow.
+            slice.endpoints = slice.endpoints.map { endpoint in
+                var endpoint = endpoint
+                endpoint.nodeName = shared(endpoint.nodeName)
+                endpoint.zone = shared(endpoint.zone)
+                return endpoint
+            }
+            body = .endpointSlice(slice)
+        case .service(var service):
+            service.selector = shared(service.selector)
+            body = .service(service)
+        case .metadataOnly, .gateway, .authorizationPolicy, .peerAuthentication, .serviceEntry, .workloadEntry, .route,
+            .destinationRule, .trafficSplit, .serviceProfile:
+            break
+        }
+    }
+
     private mutating func shared(_ map: [String: String]) -> [String: String] {
+        if map.isEmpty { return [:] }
+        if let known = maps.equal(to: map) { return known }
         var result = [String: String](minimumCapacity: map.count)
         for (key, value) in map { result[shared(key)] = shared(value) }
+        maps.remember(result)
         return result
     }
 
     private mutating func shared(_ text: String) -> String {
         // Up to 15 octets a string holds no memory of its own.
-        guard text.utf8.count > 15 else { return text }
-        if texts.count >= Self.maximumTexts { texts.removeAll() }
-        return texts.insert(text).memberAfterInsert
+        text.utf8.count > 15 ? texts.shared(text) : text
+    }
+}
+
+/// Values of which equal ones share their memory, as far as they are remembered.
+private struct SharedValues<Value: Hashable> {
+    private var known: Set<Value> = []
+    /// A bound on what is kept for sharing: objects come in the order of their names, so that equal ones are near each other.
+    private static var maximum: Int { 4_096 }
+
+    /// The one that is remembered of those equal to a value.
+    func equal(to value: Value) -> Value? {
+        known.firstIndex(of: value).map { known[$0] }
+    }
+
+    /// Remembers a value to which none that is remembered is equal.
+    mutating func remember(_ value: Value) {
+        if known.count >= Self.maximum { known.removeAll() }
+        known.insert(value)
+    }
+
+    /// The one that is remembered of those equal to a value; from now on that is the value itself if there was none.
+    mutating func shared(_ value: Value) -> Value {
+        if let known = equal(to: value) { return known }
+        remember(value)
+        return value
     }
 }

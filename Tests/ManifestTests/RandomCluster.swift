@@ -179,8 +179,7 @@ struct RandomCluster {
         slice.serviceName = pick(["s0", "s1", ""])
         slice.ports = chance(50) ? ["http": pick([8080, 9090])] : [:]
         for _ in 0..<pick([0, 1, 2, 3]) {
-            var endpoint = EndpointSliceObject.Endpoint()
-            endpoint.addresses = [pick(Self.addresses)]
+            var endpoint = EndpointSliceObject.Endpoint(address: pick(Self.addresses))
             endpoint.podName = pick(["p0", "p1", "p2", ""])
             endpoint.nodeName = pick(["n0", "n1", ""])
             endpoint.zone = pick(["z1", ""])

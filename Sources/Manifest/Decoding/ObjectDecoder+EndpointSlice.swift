@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Bytes
+
 extension ObjectDecoder {
     /// Reads an EndpointSlice; slices of address type FQDN have no endpoints for us.
     mutating func endpointSlice(_ node: YAMLNode, _ metadata: ObjectMetadata) -> EndpointSliceObject {
@@ -15,8 +17,7 @@ extension ObjectDecoder {
             case "endpoints":
                 guard hasAddresses else { break }
                 decoder.list(value) { decoder, element in
-                    let endpoint = decoder.sliceEndpoint(element)
-                    if !endpoint.addresses.isEmpty { slice.endpoints.append(endpoint) }
+                    if let endpoint = decoder.sliceEndpoint(element) { slice.endpoints.append(endpoint) }
                 }
             default: return false
             }
@@ -42,13 +43,15 @@ extension ObjectDecoder {
         if isTCP, let number { slice.ports[name] = number }
     }
 
-    private mutating func sliceEndpoint(_ node: YAMLNode) -> EndpointSliceObject.Endpoint {
-        var endpoint = EndpointSliceObject.Endpoint()
+    /// Reads an endpoint; nil for one without an address.
+    private mutating func sliceEndpoint(_ node: YAMLNode) -> EndpointSliceObject.Endpoint? {
+        var addresses: [IPAddress] = []
+        var endpoint = EndpointSliceObject.Endpoint(address: IPAddress(v4: 0))
         fields(node) { decoder, key, value in
             switch key {
             case "addresses":
                 decoder.list(value) { decoder, element in
-                    if let address = decoder.address(element) { endpoint.addresses.append(address) }
+                    if let address = decoder.address(element) { addresses.append(address) }
                 }
             case "conditions": decoder.sliceConditions(value, &endpoint)
             case "targetRef":
@@ -60,6 +63,8 @@ extension ObjectDecoder {
             }
             return true
         }
+        guard let address = addresses.first else { return nil }
+        endpoint.address = address
         return endpoint
     }
 

@@ -7,8 +7,8 @@ package import Bytes
 package struct EndpointSliceObject: Equatable, Sendable {
     /// One endpoint.
     package struct Endpoint: Equatable, Sendable {
-        /// Its addresses; the first one counts (Kubernetes: all are the same pod).
-        package var addresses: [IPAddress] = []
+        /// The first of its addresses (Kubernetes: all are the same pod).
+        package var address: IPAddress
         /// The Pod behind it (`targetRef`); empty when there is none.
         package var podName = ""
         /// The node; empty when unknown.

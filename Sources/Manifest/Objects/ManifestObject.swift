@@ -5,22 +5,22 @@ package import Mesh
 
 /// One object that has been read and understood.
 package struct ManifestObject: Sendable {
-    /// What the object says, as far as the mesh wants to know.
+    /// What the object says, as far as the mesh wants to know; only pods are many enough to have it in place.
     package enum Body: Sendable {
         /// Nothing but its metadata: Namespace, Node, ServiceAccount, Secret, ConfigMap, and what only waypoints read.
         case metadataOnly
         case pod(PodObject)
-        case service(ServiceObject)
-        case endpointSlice(EndpointSliceObject)
-        case gateway(GatewayObject)
-        case authorizationPolicy(AuthorizationPolicyObject)
-        case peerAuthentication(PeerAuthentication)
-        case serviceEntry(ServiceEntryObject)
-        case workloadEntry(WorkloadEntryObject)
-        case route(RouteObject)
-        case destinationRule(DestinationRuleObject)
-        case trafficSplit(TrafficSplitObject)
-        case serviceProfile(ServiceProfileObject)
+        indirect case service(ServiceObject)
+        indirect case endpointSlice(EndpointSliceObject)
+        indirect case gateway(GatewayObject)
+        indirect case authorizationPolicy(AuthorizationPolicyObject)
+        indirect case peerAuthentication(PeerAuthentication)
+        indirect case serviceEntry(ServiceEntryObject)
+        indirect case workloadEntry(WorkloadEntryObject)
+        indirect case route(RouteObject)
+        indirect case destinationRule(DestinationRuleObject)
+        indirect case trafficSplit(TrafficSplitObject)
+        indirect case serviceProfile(ServiceProfileObject)
     }
 
     /// Its name.

@@ -3,12 +3,12 @@
 
 /// Names one object.
 package struct ObjectKey: Hashable, Sendable, Comparable, CustomStringConvertible {
-    /// The kind.
-    package var kind: ObjectKind
     /// The namespace; empty for kinds that stand in none.
     package var namespace: String
     /// The name.
     package var name: String
+    /// The kind.
+    package var kind: ObjectKind
 
     /// Puts the parts together.
     package init(kind: ObjectKind, namespace: String, name: String) {

@@ -7,14 +7,14 @@ package import Mesh
 package struct ObjectMetadata: Equatable, Sendable {
     /// The UID, where it is one of those that name a pod's cgroup.
     package var uid: PodUID?
+    /// Whether the object is being deleted.
+    package var isDeleting = false
     /// The labels.
     package var labels: [String: String] = [:]
     /// The annotations.
     package var annotations: [String: String] = [:]
     /// Seconds since 1970; 0 when unknown.
     package var creationTimestamp: Int64 = 0
-    /// Whether the object is being deleted.
-    package var isDeleting = false
     /// The object that made this one: the owner that is its controller.
     package var controller: OwnerReference?
 

@@ -135,10 +135,16 @@ extension MeshTranslator {
         var content = UnitContent()
         var known: [String: Int] = [:]
         for sliceKey in sliceKeys {
+            store.shareNames(ofSlice: sliceKey)
             guard case .endpointSlice(let slice)? = store.object(sliceKey)?.body else { continue }
+            // Of all endpoints one and the same, in memory too.
+            var ports: [UInt16: UInt16] = [:]
+            for port in object.ports {
+                guard let number = slice.ports[port.name], number != port.targetPort else { continue }
+                ports[port.port] = number
+            }
             for source in slice.endpoints {
-                guard let address = source.addresses.first else { continue }
-                let uid = workload(of: source, at: address, in: sliceKey, &content)
+                let uid = workload(of: source, in: sliceKey, &content)
                 let position = known[uid] ?? content.endpoints.count
                 if known[uid] == nil {
                     known[uid] = position
@@ -147,9 +153,10 @@ extension MeshTranslator {
                     endpoint.isTerminating = source.isTerminating
                     content.endpoints.append(endpoint)
                 }
-                for port in object.ports {
-                    guard let number = slice.ports[port.name], number != port.targetPort else { continue }
-                    content.endpoints[position].ports[port.port] = number
+                if content.endpoints[position].ports.isEmpty {
+                    content.endpoints[position].ports = ports
+                } else {
+                    content.endpoints[position].ports.merge(ports) { $1 }
                 }
             }
         }
@@ -158,14 +165,13 @@ extension MeshTranslator {
 
     /// The `uid` of the workload at an endpoint: the pod that it names, else one of its address, else one made for it.
     private mutating func workload(
-        of source: EndpointSliceObject.Endpoint, at address: IPAddress, in slice: ObjectKey,
-        _ content: inout UnitContent
+        of source: EndpointSliceObject.Endpoint, in slice: ObjectKey, _ content: inout UnitContent
     ) -> String {
         let named = ObjectKey(kind: .pod, namespace: slice.namespace, name: source.podName)
         if !source.podName.isEmpty, let pod = pod(named) { return pod.uid }
-        content.unresolved.append(address)
-        if let other = pod(at: address) { return other }
-        let workload = bareWorkload(slice, source, address)
+        content.unresolved.append(source.address)
+        if let other = pod(at: source.address) { return other }
+        let workload = bareWorkload(slice, source)
         content.add(workload)
         return workload.uid
     }
@@ -186,9 +192,8 @@ extension MeshTranslator {
     }
 
     /// A workload for an endpoint that no pod of ours stands behind; its `uid` is the same for slices that name the address.
-    private func bareWorkload(
-        _ slice: ObjectKey, _ source: EndpointSliceObject.Endpoint, _ address: IPAddress
-    ) -> Workload {
+    private func bareWorkload(_ slice: ObjectKey, _ source: EndpointSliceObject.Endpoint) -> Workload {
+        let address = source.address
         let uid = "\(options.clusterID)/discovery.k8s.io/EndpointSlice/\(slice.namespace)/\(slice.name)/\(address)"
         var workload = Workload(
             uid: uid, name: source.podName.isEmpty ? "\(address)" : source.podName, namespace: slice.namespace,

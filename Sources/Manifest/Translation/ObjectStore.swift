@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Mesh
+
 /// All objects of a source, each with the file it comes from.
 ///
 /// An object that stands in several files counts as the last one, in the order of file names, says; an object that cannot be used
@@ -21,7 +23,7 @@ package struct ObjectStore: Sendable {
     }
 
     /// The objects that count.
-    private var counted: [ObjectKind: [ObjectKey: Entry]] = [:]
+    private var counted: [ObjectKind: ObjectTable] = [:]
     /// The objects of which a file that is later by name has another version, by file.
     private var shadowed: [ObjectKey: [String: ManifestObject]] = [:]
     /// The objects of each file.
@@ -34,7 +36,7 @@ package struct ObjectStore: Sendable {
 
     /// Number of objects; one that stands in several files counts as often.
     package var count: Int {
-        counted.values.reduce(0) { $0 + $1.count } + shadowed.values.reduce(0) { $0 + $1.count }
+        counted.values.reduce(0) { $0 + $1.entries.count } + shadowed.values.reduce(0) { $0 + $1.count }
     }
 
     /// Puts what a file says now in the place of what it said before.
@@ -86,7 +88,7 @@ package struct ObjectStore: Sendable {
             shadowed[key, default: [:]][entry.file] = entry.object
         }
         note(key)
-        counted[key.kind, default: [:]][key] = Entry(file: file, object: object)
+        counted[key.kind, default: ObjectTable()][key] = Entry(file: file, object: object)
     }
 
     private mutating func drop(_ key: ObjectKey, file: String) {
@@ -119,14 +121,14 @@ package struct ObjectStore: Sendable {
     package func object(_ key: ObjectKey) -> ManifestObject? { entry(key)?.object }
 
     /// The objects of a kind.
-    package func keys(_ kind: ObjectKind) -> [ObjectKey] { counted[kind].map { Array($0.keys) } ?? [] }
+    package func keys(_ kind: ObjectKind) -> [ObjectKey] { unordered(kind).map(\.object.key) }
 
     /// The objects of a kind that count, in no order.
-    func unordered(_ kind: ObjectKind) -> some Sequence<Entry> { (counted[kind] ?? [:]).values }
+    func unordered(_ kind: ObjectKind) -> some Sequence<Entry> { counted[kind]?.entries ?? .init() }
 
     /// The objects of a kind that count, in the order of their names.
     func entries(_ kind: ObjectKind) -> [Entry] {
-        (counted[kind] ?? [:]).values.sorted {
+        unordered(kind).sorted {
             ($0.object.key.namespace, $0.object.key.name) < ($1.object.key.namespace, $1.object.key.name)
         }
     }
@@ -149,6 +151,16 @@ package struct ObjectStore: Sendable {
     /// The objects that count, in the order of their keys, and a warning for each that another file has too.
     package func merged() -> (entries: [Entry], findings: [Finding]) {
         (counted.keys.sorted().flatMap { entries($0) }, shadowFindings)
+    }
+
+    /// Lets the endpoints of a slice name pods that are known in the memory of the pods' own names.
+    mutating func shareNames(ofSlice key: ObjectKey) {
+        guard case .endpointSlice(var slice)? = object(key)?.body else { return }
+        for index in slice.endpoints.indices where slice.endpoints[index].podName.utf8.count > 15 {
+            let pod = ObjectKey(kind: .pod, namespace: key.namespace, name: slice.endpoints[index].podName)
+            if let name = object(pod)?.key.name { slice.endpoints[index].podName = name }
+        }
+        counted[key.kind]?[key]?.object.body = .endpointSlice(slice)
     }
 
     // MARK: Changes

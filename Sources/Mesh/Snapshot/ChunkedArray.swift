@@ -18,10 +18,11 @@ package struct ChunkedArray<Element: Sendable>: Sendable {
     package init() {}
 
     /// Adds an element at the end.
-    mutating func append(_ element: Element) {
+    package mutating func append(_ element: Element) {
         if count & Self.mask == 0 {
             var chunk = ContiguousArray<Element>()
-            chunk.reserveCapacity(1 << Self.shift)
+            // The first grows as it must: most meshes are small.
+            if !chunks.isEmpty { chunk.reserveCapacity(1 << Self.shift) }
             chunks.append(chunk)
         }
         chunks[chunks.count - 1].append(element)
@@ -29,7 +30,7 @@ package struct ChunkedArray<Element: Sendable>: Sendable {
     }
 
     /// Takes the last element away.
-    mutating func removeLast() -> Element {
+    package mutating func removeLast() -> Element {
         count -= 1
         let element = chunks[chunks.count - 1].removeLast()
         if count & Self.mask == 0 { chunks.removeLast() }
@@ -46,7 +47,7 @@ extension ChunkedArray: RandomAccessCollection {
 
     /// The element at a position, which must be one of those there are.
     @inlinable
-    package internal(set) subscript(position: Int) -> Element {
+    package subscript(position: Int) -> Element {
         get { chunks[position >> Self.shift][position & Self.mask] }
         _modify { yield &chunks[position >> Self.shift][position & Self.mask] }
     }

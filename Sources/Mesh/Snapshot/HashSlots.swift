@@ -13,7 +13,7 @@ package struct HashSlots: Sendable {
     private var count = 0
 
     /// An empty table with room for `count` positions.
-    init(count: Int) {
+    package init(count: Int) {
         var size = 2
         while size < count + count / 2 + 1 { size *= 2 }
         slots = ContiguousArray(repeating: Self.vacant, count: size)
@@ -23,7 +23,7 @@ package struct HashSlots: Sendable {
     /// Adds a position whose key is not in the table yet.
     ///
     /// - Parameter rehash: the hash of a position that is in the table, for the case that the table must grow.
-    mutating func insert(_ position: UInt32, hash: Int, rehash: (UInt32) -> Int) {
+    package mutating func insert(_ position: UInt32, hash: Int, rehash: (UInt32) -> Int) {
         if slots.count < count + count / 2 + 2 { grow(rehash) }
         put(position, hash: hash)
         count += 1
@@ -43,7 +43,7 @@ package struct HashSlots: Sendable {
     }
 
     /// Puts `position` in the place of `old`, which has the same key.
-    mutating func replace(_ old: UInt32, with position: UInt32, hash: Int) {
+    package mutating func replace(_ old: UInt32, with position: UInt32, hash: Int) {
         var slot = hash & mask
         while slots[slot] != old { slot = (slot + 1) & mask }
         slots[slot] = position
@@ -52,7 +52,7 @@ package struct HashSlots: Sendable {
     /// Takes a position out; those behind it that were put off by it move up, so that they are still found.
     ///
     /// - Parameter rehash: the hash of a position that is in the table.
-    mutating func remove(_ position: UInt32, hash: Int, rehash: (UInt32) -> Int) {
+    package mutating func remove(_ position: UInt32, hash: Int, rehash: (UInt32) -> Int) {
         var hole = hash & mask
         while slots[hole] != position { hole = (hole + 1) & mask }
         var slot = (hole + 1) & mask
@@ -72,7 +72,7 @@ package struct HashSlots: Sendable {
     ///
     /// - Complexity: O(1) expected; does not allocate.
     @inline(__always)
-    func find(hash: Int, isEqual: (UInt32) -> Bool) -> UInt32? {
+    package func find(hash: Int, isEqual: (UInt32) -> Bool) -> UInt32? {
         var slot = hash & mask
         while slots[slot] != Self.vacant {
             if isEqual(slots[slot]) { return slots[slot] }

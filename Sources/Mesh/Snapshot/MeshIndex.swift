@@ -66,14 +66,14 @@ package struct MeshIndex {
 
     /// The labels of a workload; none at a vacant place.
     package func labels(of workload: WorkloadIndex) -> [String: String] {
-        builder.uniqueWorkloads[workload.position].labels
+        builder.workloadSources[workload.position].labels
     }
 }
 
 extension SnapshotBuilder {
     /// What grows with changes: what is used no more, what may be, and what counts as a measure for it.
     var weight: Int {
-        garbage + uniqueWorkloads.count + uniqueServices.count + names.internedCount + identities.count
+        garbage + workloads.records.count + uniqueServices.count + names.internedCount + identities.count
             + binder.setCount
     }
 
@@ -81,9 +81,9 @@ extension SnapshotBuilder {
     var model: MeshModel {
         var model = MeshModel(rootNamespaces: rootNamespaces)
         model.namespaces = namespaceWaypoints.map { MeshNamespace(name: $0.key, waypoint: $0.value) }
-        model.workloads = uniqueWorkloads.filter { !$0.uid.isEmpty }
+        model.workloads = workloads.records.indices.filter { !isVacant(workload: $0) }.map { workload(at: $0) }
         model.services = uniqueServices.filter { !$0.hostname.isEmpty }
-        model.endpoints = endpointsByService.joined().map(\.endpoint)
+        model.endpoints = uniqueServices.indices.flatMap { endpoints(of: $0) }
         model.waypoints = uniqueWaypoints
         model.authorizationPolicies = Array(policySources.authorizationPolicies.values)
         model.peerAuthentications = Array(policySources.peerAuthentications.values)

@@ -9,6 +9,9 @@ struct NamePool {
     /// How many names are shared by those who have them: they stay when nobody has them any more.
     var internedCount: Int { positions.count }
 
+    /// A name by its position.
+    subscript(_ index: NameIndex) -> String { all[index.position] }
+
     /// The position of a name, which is added when it is new.
     mutating func intern(_ name: String) -> NameIndex {
         if let known = positions[name] { return known }

@@ -6,20 +6,20 @@ internal import Bytes
 // Which workload is found by an address: of several the better, by `isBetter`, whatever the order in which they came.
 extension SnapshotBuilder {
     mutating func claimAddresses(of position: Int) {
-        guard !uniqueWorkloads[position].isHostNetwork else { return }
-        networks.insert(uniqueWorkloads[position].network)
-        let network = names.intern(uniqueWorkloads[position].network)
-        for address in uniqueWorkloads[position].addresses {
-            own(.init(address: address, network: network), WorkloadIndex(UInt32(position)))
+        let record = workloads.records[position]
+        guard !record.isHostNetwork else { return }
+        networks.insert(names[record.network])
+        for place in record.addresses.positions {
+            own(.init(address: workloads.addresses[place], network: record.network), WorkloadIndex(UInt32(position)))
         }
     }
 
     /// Undoes `claimAddresses` for a workload that is as it was then.
     mutating func disclaimAddresses(of position: Int) {
-        guard !uniqueWorkloads[position].isHostNetwork else { return }
-        let network = names.intern(uniqueWorkloads[position].network)
-        for address in uniqueWorkloads[position].addresses {
-            disown(.init(address: address, network: network), WorkloadIndex(UInt32(position)))
+        let record = workloads.records[position]
+        guard !record.isHostNetwork else { return }
+        for place in record.addresses.positions {
+            disown(.init(address: workloads.addresses[place], network: record.network), WorkloadIndex(UInt32(position)))
         }
     }
 
@@ -72,11 +72,11 @@ extension SnapshotBuilder {
     private func isBetter(_ one: WorkloadIndex, than other: WorkloadIndex) -> Bool {
         let (left, right) = (rank(one), rank(other))
         if left != right { return left > right }
-        return uniqueWorkloads[one.position].uid < uniqueWorkloads[other.position].uid
+        return names[workloads.records[one.position].uid] < names[workloads.records[other.position].uid]
     }
 
     private func rank(_ workload: WorkloadIndex) -> Int {
-        (uniqueWorkloads[workload.position].isPod ? 2 : 0)
-            + (uniqueWorkloads[workload.position].tunnelProtocol == .hbone ? 1 : 0)
+        let record = workloads.records[workload.position]
+        return (record.isPod ? 2 : 0) + (record.tunnelProtocol == .hbone ? 1 : 0)
     }
 }

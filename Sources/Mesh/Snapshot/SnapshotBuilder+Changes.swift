@@ -47,15 +47,15 @@ extension SnapshotBuilder {
             let isSame = !dirty.changedServices.contains(position) && position < services.records.count
             writeService(position, same: isSame ? services.records[position] : nil)
         }
-        for position in dirty.workloads.sorted() where !isVacant(workload: position) { writeWorkload(position) }
+        for position in dirty.workloads.sorted() where !isVacant(workload: position) { bindWorkload(position) }
         guard rebinding else { return }
         for position in workloads.records.indices
         where !workloads.records[position].isVacant && !dirty.workloads.contains(position) {
-            writeBinding(position)
+            writePolicies(position)
         }
     }
 
-    private func isVacant(workload position: Int) -> Bool { uniqueWorkloads[position].uid.isEmpty }
+    func isVacant(workload position: Int) -> Bool { workloads.records[position].isVacant }
 
     private func isVacant(service position: Int) -> Bool { uniqueServices[position].hostname.isEmpty }
 
@@ -66,12 +66,11 @@ extension SnapshotBuilder {
             add(workload, &dirty)
             return
         }
-        guard uniqueWorkloads[position] != workload else { return }
+        let old = self.workload(at: position)
+        guard old != workload else { return }
         disclaimAddresses(of: position)
-        let old = uniqueWorkloads[position]
-        uniqueWorkloads[position] = workload
+        writeWorkload(workload, at: position)
         claimAddresses(of: position)
-        setNode(of: WorkloadIndex(UInt32(position)), from: old.node, to: workload.node)
         dirty.workloads.insert(position)
         let isMoved =
             old.capacity != workload.capacity || old.addresses.isEmpty != workload.addresses.isEmpty
@@ -81,28 +80,24 @@ extension SnapshotBuilder {
     }
 
     private mutating func add(_ workload: Workload, _ dirty: inout DirtyPositions) {
-        let position: Int
-        if let vacant = vacantWorkloads.popLast() {
-            position = vacant.position
-            uniqueWorkloads[position] = workload
-        } else {
-            position = uniqueWorkloads.count
-            uniqueWorkloads.append(workload)
-            endpointCounts.append(0)
-            // Records are written in any order: this holds the place.
-            writeWorkload(position)
+        guard let vacant = vacantWorkloads.popLast()?.position else {
+            dirty.workloads.insert(workloads.records.count)
+            addWorkload(workload)
+            return
         }
-        insertUID(of: position)
-        claimAddresses(of: position)
-        dirty.workloads.insert(position)
+        writeWorkload(workload, at: vacant)
+        insertUID(of: vacant)
+        claimAddresses(of: vacant)
+        dirty.workloads.insert(vacant)
     }
 
     private mutating func vacate(workload position: Int, _ dirty: inout DirtyPositions) {
         let index = WorkloadIndex(UInt32(position))
         removeUID(of: position)
         disclaimAddresses(of: position)
-        setNode(of: index, from: uniqueWorkloads[position].node, to: "")
-        uniqueWorkloads[position] = Workload(uid: "", name: "", namespace: "")
+        setNode(of: index, from: names[workloads.records[position].node], to: "")
+        workloadSources[position].labels = [:]
+        askedWaypoints[index] = nil
         workloads.records[position].isVacant = true
         names.replace(workloads.records[position].uid, with: "")
         names.replace(workloads.records[position].name, with: "")
@@ -169,8 +164,10 @@ extension SnapshotBuilder {
 
     private mutating func set(_ endpoints: [Endpoint], of key: ServiceKey, _ dirty: inout DirtyPositions) {
         guard let position = find(key)?.position else { return }
-        let members = endpoints.compactMap { endpoint in
-            find(workload: endpoint.workloadUID).map { Member(workload: $0, endpoint: endpoint) }
+        var members: [Member] = []
+        members.reserveCapacity(endpoints.count)
+        for endpoint in endpoints {
+            if let workload = find(workload: endpoint.workloadUID) { members.append(Member(endpoint, workload)) }
         }
         guard members != endpointsByService[position] else { return }
         replaceMembers(of: position, with: members)

@@ -14,7 +14,7 @@ extension SnapshotBuilder {
         let members = orderedEndpoints(of: position, scopes: scopes)
         let (waypoint, status) = waypoint(for: service, at: ServiceIndex(UInt32(position)))
         let place = position < services.records.count ? services.records[position].endpoints : .empty
-        let capacities = Set(members.eligible.map { uniqueWorkloads[$0.workload.position].capacity })
+        let capacities = Set(members.eligible.map { workloads.records[$0.workload.position].capacity })
         if var record = old {
             record.endpoints = writeEndpoints(members.eligible + members.others, at: place)
             record.eligibleCount = UInt32(members.eligible.count)
@@ -41,29 +41,28 @@ extension SnapshotBuilder {
     }
 
     /// Endpoints that take connections, sorted by what they say of the preferred scopes; and the others.
-    private mutating func orderedEndpoints(
+    private func orderedEndpoints(
         of service: Int, scopes: [LoadBalancing.Scope]
     ) -> (eligible: [Member], others: [Member]) {
         var eligible: [Member] = []
         var others: [Member] = []
         let takesUnready = uniqueServices[service].publishNotReadyAddresses
         for member in endpointsByService[service] {
-            let position = member.workload.position
-            let isServing = takesUnready || member.endpoint.isReady && !member.endpoint.isTerminating
-            if isServing, uniqueWorkloads[position].capacity > 0, !uniqueWorkloads[position].addresses.isEmpty {
+            let record = workloads.records[member.workload.position]
+            let isServing = takesUnready || member.isReady && !member.isTerminating
+            if isServing, record.capacity > 0, !record.addresses.isEmpty {
                 eligible.append(member)
             } else {
                 others.append(member)
             }
         }
         guard !scopes.isEmpty, eligible.count > 1 else { return (eligible, others) }
-        let all = uniqueWorkloads
         var keyed: [(key: [UInt32], position: Int)] = []
         keyed.reserveCapacity(eligible.count)
         for (position, member) in eligible.enumerated() {
             var key: [UInt32] = []
             key.reserveCapacity(scopes.count)
-            for scope in scopes { key.append(names.intern(all[member.workload.position].value(of: scope)).rawValue) }
+            for scope in scopes { key.append(workloads.records[member.workload.position].value(of: scope).rawValue) }
             keyed.append((key, position))
         }
         keyed.sort { left, right in
@@ -79,10 +78,10 @@ extension SnapshotBuilder {
         garbage += Int(old.count) - (isFitting ? members.count : 0)
         var sum: UInt64 = 0
         for (offset, member) in members.enumerated() {
-            sum += UInt64(uniqueWorkloads[member.workload.position].capacity)
+            sum += UInt64(workloads.records[member.workload.position].capacity)
             let place = isFitting ? services.endpoints[start + offset].ports : .empty
             let record = EndpointRecord(
-                workload: member.workload, ports: writePorts(member.endpoint.ports, at: place), cumulativeCapacity: sum)
+                workload: member.workload, ports: writePorts(member.ports, at: place), cumulativeCapacity: sum)
             if isFitting { services.endpoints[start + offset] = record } else { services.endpoints.append(record) }
         }
         return IndexRange(start: start, count: members.count)
@@ -138,13 +137,13 @@ extension SnapshotBuilder {
     }
 }
 
-extension Workload {
+extension WorkloadRecord {
     /// What the workload says of a scope.
-    func value(of scope: LoadBalancing.Scope) -> String {
+    fileprivate func value(of scope: LoadBalancing.Scope) -> NameIndex {
         switch scope {
-        case .region: locality.region
-        case .zone: locality.zone
-        case .subzone: locality.subzone
+        case .region: region
+        case .zone: zone
+        case .subzone: subzone
         case .node: node
         case .cluster: clusterID
         case .network: network

@@ -73,9 +73,10 @@ extension SnapshotBuilder {
         return resolve(service.waypoint, namespace: service.namespace) { $0 == .service || $0 == .all }
     }
 
-    func waypoint(for workload: Workload, at index: WorkloadIndex) -> (WaypointIndex?, WaypointStatus) {
+    func waypoint(forWorkloadAt index: WorkloadIndex) -> (WaypointIndex?, WaypointStatus) {
         if waypointWorkloads.contains(index) { return (nil, .isWaypoint) }
-        return resolve(workload.waypoint, namespace: workload.namespace) { $0 == .workload || $0 == .all }
+        let namespace = names[workloads.records[index.position].namespace]
+        return resolve(askedWaypoints[index] ?? .inherit, namespace: namespace) { $0 == .workload || $0 == .all }
     }
 
     private func resolve(

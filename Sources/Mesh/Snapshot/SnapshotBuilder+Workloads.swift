@@ -5,16 +5,22 @@ internal import Bytes
 internal import Identity
 
 extension SnapshotBuilder {
-    /// Writes the record of a workload.
-    mutating func writeWorkload(_ position: Int) {
-        let workload = uniqueWorkloads[position]
+    /// Adds a workload at a new position.
+    mutating func addWorkload(_ workload: Workload) {
+        let position = workloads.records.count
+        endpointCounts.append(0)
+        writeWorkload(workload, at: position)
+        insertUID(of: position)
+        claimAddresses(of: position)
+    }
+
+    /// Writes what a workload says of itself, at its position, a vacant or a new one; `bindWorkload` writes the rest.
+    mutating func writeWorkload(_ workload: Workload, at position: Int) {
         let index = WorkloadIndex(UInt32(position))
         let old = position < workloads.records.count ? workloads.records[position] : nil
-        let binding = binder.bind(labels: workload.labels, namespace: workload.namespace)
         let namespace = names.intern(workload.namespace)
         let serviceAccount = names.intern(workload.serviceAccount)
-        let identity = identity(of: workload, namespace: namespace, serviceAccount: serviceAccount)
-        let (waypoint, status) = waypoint(for: workload, at: index)
+        let source = WorkloadSource(labels: workload.labels, trustDomain: names.intern(workload.trustDomain))
         let record = WorkloadRecord(
             uid: place(workload.uid, at: old?.uid), name: place(workload.name, at: old?.name), namespace: namespace,
             serviceAccount: serviceAccount, node: names.intern(workload.node),
@@ -24,20 +30,34 @@ extension SnapshotBuilder {
             canonicalRevision: names.intern(workload.canonicalRevision),
             workloadName: names.intern(workload.workloadName), workloadType: workload.workloadType,
             tunnelProtocol: workload.tunnelProtocol, isReady: workload.isReady,
-            isHostNetwork: workload.isHostNetwork, isPod: workload.isPod, waypointStatus: status,
-            capacity: workload.capacity, identity: identity,
-            addresses: writeAddresses(workload.addresses, at: old?.addresses ?? .empty), waypoint: waypoint,
-            applicationTunnel: workload.applicationTunnel,
-            namespaceRules: binding.namespaceRules, selectorRules: binding.selectorRules,
-            mutualTLSModes: binding.mutualTLSModes, inboundFingerprint: binding.fingerprint)
-        if old == nil { workloads.records.append(record) } else { workloads.records[position] = record }
-        if old?.isVacant != false { setNode(of: index, from: "", to: workload.node) }
+            isHostNetwork: workload.isHostNetwork, isPod: workload.isPod, capacity: workload.capacity,
+            identity: identity(of: workload, source.trustDomain, namespace: namespace, serviceAccount: serviceAccount),
+            addresses: writeAddresses(workload.addresses, at: old?.addresses ?? .empty),
+            applicationTunnel: workload.applicationTunnel)
+        let oldNode = old.map { $0.isVacant ? "" : names[$0.node] } ?? ""
+        setNode(of: index, from: oldNode, to: workload.node)
+        if old == nil {
+            workloads.records.append(record)
+            workloadSources.append(source)
+        } else {
+            workloads.records[position] = record
+            workloadSources[position] = source
+        }
+        askedWaypoints[index] = workload.waypoint == .inherit ? nil : workload.waypoint
+    }
+
+    /// Writes what waypoints and policies say of a workload into its record.
+    mutating func bindWorkload(_ position: Int) {
+        let (waypoint, status) = waypoint(forWorkloadAt: WorkloadIndex(UInt32(position)))
+        workloads.records[position].waypoint = waypoint
+        workloads.records[position].waypointStatus = status
+        writePolicies(position)
     }
 
     /// Writes what policies and peer authentications say of a workload into its record.
-    mutating func writeBinding(_ position: Int) {
+    mutating func writePolicies(_ position: Int) {
         let binding = binder.bind(
-            labels: uniqueWorkloads[position].labels, namespace: uniqueWorkloads[position].namespace)
+            labels: workloadSources[position].labels, namespace: names[workloads.records[position].namespace])
         workloads.records[position].namespaceRules = binding.namespaceRules
         workloads.records[position].selectorRules = binding.selectorRules
         workloads.records[position].mutualTLSModes = binding.mutualTLSModes
@@ -74,10 +94,9 @@ extension SnapshotBuilder {
     }
 
     private mutating func identity(
-        of workload: Workload, namespace: NameIndex, serviceAccount: NameIndex
+        of workload: Workload, _ trustDomain: NameIndex, namespace: NameIndex, serviceAccount: NameIndex
     ) -> IdentityIndex? {
-        let key = IdentityKey(
-            trustDomain: names.intern(workload.trustDomain), namespace: namespace, serviceAccount: serviceAccount)
+        let key = IdentityKey(trustDomain: trustDomain, namespace: namespace, serviceAccount: serviceAccount)
         if let known = identities[key] { return known }
         let identity = addIdentity(of: workload)
         identities[key] = identity
@@ -93,6 +112,48 @@ extension SnapshotBuilder {
             return IdentityIndex(UInt32(workloads.identities.count - 1))
         } catch {
             return nil  // without identity: no mesh connection to it; Manifest reports the names
+        }
+    }
+
+    // MARK: What the tables say
+
+    /// A workload as it was written.
+    func workload(at position: Int) -> Workload {
+        let record = workloads.records[position]
+        var workload = Workload(
+            uid: names[record.uid], name: names[record.name], namespace: names[record.namespace],
+            addresses: record.addresses.positions.map { workloads.addresses[$0] })
+        workload.serviceAccount = names[record.serviceAccount]
+        workload.trustDomain = names[workloadSources[position].trustDomain]
+        workload.node = names[record.node]
+        workload.locality = Locality(
+            region: names[record.region], zone: names[record.zone], subzone: names[record.subzone])
+        workload.network = names[record.network]
+        workload.clusterID = names[record.clusterID]
+        workload.tunnelProtocol = record.tunnelProtocol
+        workload.isReady = record.isReady
+        workload.isHostNetwork = record.isHostNetwork
+        workload.isPod = record.isPod
+        workload.capacity = record.capacity
+        workload.labels = workloadSources[position].labels
+        workload.canonicalName = names[record.canonicalName]
+        workload.canonicalRevision = names[record.canonicalRevision]
+        workload.workloadType = record.workloadType
+        workload.workloadName = names[record.workloadName]
+        workload.waypoint = askedWaypoints[WorkloadIndex(UInt32(position))] ?? .inherit
+        workload.applicationTunnel = record.applicationTunnel
+        return workload
+    }
+
+    /// The endpoints of a service as they were told.
+    func endpoints(of service: Int) -> [Endpoint] {
+        endpointsByService[service].map { member in
+            let uid = names[workloads.records[member.workload.position].uid]
+            var endpoint = Endpoint(
+                service: uniqueServices[service].key, workloadUID: uid, ports: member.ports, isReady: member.isReady)
+            endpoint.isServing = member.isServing
+            endpoint.isTerminating = member.isTerminating
+            return endpoint
         }
     }
 }

@@ -17,8 +17,11 @@ struct SnapshotBuilder {
     var policies = PolicyTable()
     var enrollments: [WorkloadIndex: Enrollment] = [:]
 
-    /// The workloads and services that count: the first of each key; what is at vacant places has no meaning.
-    var uniqueWorkloads: [Workload] = []
+    /// For each workload, what its record does not say; what is at vacant places has no meaning.
+    var workloadSources = ChunkedArray<WorkloadSource>()
+    /// The waypoints that workloads ask for; of those that are not here, what their namespaces say counts.
+    var askedWaypoints: [WorkloadIndex: WaypointBinding] = [:]
+    /// The services that count: the first of each key; what is at vacant places has no meaning.
     var uniqueServices: [Service] = []
     var vacantWorkloads: [WorkloadIndex] = []
     var vacantServices: [ServiceIndex] = []
@@ -26,7 +29,7 @@ struct SnapshotBuilder {
     /// For each service, its endpoints that name a known workload.
     var endpointsByService: [[Member]] = []
     /// For each workload, how many endpoints name it.
-    var endpointCounts: [UInt32] = []
+    var endpointCounts = ChunkedArray<UInt32>()
     var namespaceWaypoints: [String: WaypointBinding] = [:]
     /// The waypoints that count, by key.
     var uniqueWaypoints: [Waypoint] = []
@@ -43,10 +46,27 @@ struct SnapshotBuilder {
     /// What is in the tables and is used no more, in elements.
     var garbage = 0
 
-    /// A workload behind a service.
+    /// What the record of a workload does not say.
+    struct WorkloadSource {
+        var labels: [String: String]
+        var trustDomain: NameIndex
+    }
+
+    /// A workload behind a service: an `Endpoint` without the names.
     struct Member: Equatable {
-        var workload: WorkloadIndex
-        var endpoint: Endpoint
+        let workload: WorkloadIndex
+        let isReady: Bool
+        let isServing: Bool
+        let isTerminating: Bool
+        let ports: [UInt16: UInt16]
+
+        init(_ endpoint: Endpoint, _ workload: WorkloadIndex) {
+            self.workload = workload
+            isReady = endpoint.isReady
+            isServing = endpoint.isServing
+            isTerminating = endpoint.isTerminating
+            ports = endpoint.ports
+        }
     }
 
     struct WaypointKey: Hashable {
@@ -65,11 +85,10 @@ struct SnapshotBuilder {
         policySources = PolicySources(model)
         binder = PolicyBinder(policySources, rootNamespaces: rootNamespaces, names: &names)
         collect(model)
-        for position in uniqueWorkloads.indices { claimAddresses(of: position) }
         indexClaims()
         resolveWaypoints()
         for position in uniqueServices.indices { writeService(position) }
-        for position in uniqueWorkloads.indices { writeWorkload(position) }
+        for position in workloads.records.indices { bindWorkload(position) }
         policies = binder.table()
         for enrollment in model.enrollments {
             guard let workload = find(workload: enrollment.workloadUID), enrollments[workload] == nil else { continue }
@@ -80,22 +99,19 @@ struct SnapshotBuilder {
     /// Gives every object that counts its position.
     private mutating func collect(_ model: MeshModel) {
         workloads.uidSlots = HashSlots(count: model.workloads.count)
-        var known = Set<String>(minimumCapacity: model.workloads.count)
-        uniqueWorkloads = Self.unique(model.workloads) { workload, _ in known.insert(workload.uid).inserted }
-        for position in uniqueWorkloads.indices { insertUID(of: position) }
+        for workload in model.workloads where find(workload: workload.uid) == nil { addWorkload(workload) }
         uniqueServices = Self.unique(model.services) { service, position in
             let key = Self.lowercased(service.key)
             let isNew = servicesByKey[key] == nil
             if isNew { servicesByKey[key] = ServiceIndex(position) }
             return isNew
         }
-        endpointCounts = Array(repeating: 0, count: uniqueWorkloads.count)
         endpointsByService = Array(repeating: [], count: uniqueServices.count)
         for endpoint in model.endpoints {
             guard let service = find(endpoint.service), let workload = find(workload: endpoint.workloadUID) else {
                 continue
             }
-            endpointsByService[service.position].append(Member(workload: workload, endpoint: endpoint))
+            endpointsByService[service.position].append(Member(endpoint, workload))
             endpointCounts[workload.position] += 1
         }
         for namespace in model.namespaces where namespaceWaypoints[namespace.name] == nil {
@@ -131,23 +147,17 @@ struct SnapshotBuilder {
     }
 
     func find(workload uid: String) -> WorkloadIndex? {
-        let position = workloads.uidSlots.find(hash: uid.hashValue) { uniqueWorkloads[Int($0)].uid == uid }
+        let position = workloads.uidSlots.find(hash: uid.hashValue) { names[workloads.records[Int($0)].uid] == uid }
         return position.map { WorkloadIndex($0) }
     }
 
     mutating func insertUID(of position: Int) {
-        Self.insert(position, of: uniqueWorkloads, into: &workloads.uidSlots)
-    }
-
-    private static func insert(_ position: Int, of all: [Workload], into slots: inout HashSlots) {
-        slots.insert(UInt32(position), hash: all[position].uid.hashValue) { all[Int($0)].uid.hashValue }
+        let uid = names[workloads.records[position].uid]
+        workloads.insert(UInt32(position), hash: uid.hashValue, names)
     }
 
     mutating func removeUID(of position: Int) {
-        Self.remove(position, of: uniqueWorkloads, from: &workloads.uidSlots)
-    }
-
-    private static func remove(_ position: Int, of all: [Workload], from slots: inout HashSlots) {
-        slots.remove(UInt32(position), hash: all[position].uid.hashValue) { all[Int($0)].uid.hashValue }
+        let uid = names[workloads.records[position].uid]
+        workloads.remove(UInt32(position), hash: uid.hashValue, names)
     }
 }

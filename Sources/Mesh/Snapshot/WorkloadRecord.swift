@@ -42,7 +42,7 @@ package struct WorkloadRecord: Sendable {
     /// Whether it is a pod.
     package let isPod: Bool
     /// Why it has the waypoint it has.
-    package let waypointStatus: WaypointStatus
+    package internal(set) var waypointStatus = WaypointStatus.unbound
     /// Its weight.
     package let capacity: UInt32
     /// Its SPIFFE ID; nil when its names make none, and then nobody can talk to it by HBONE.
@@ -50,7 +50,7 @@ package struct WorkloadRecord: Sendable {
     /// Its addresses, in `WorkloadTable.addresses`.
     package internal(set) var addresses: IndexRange
     /// The waypoint that traffic addressed to it goes through.
-    package let waypoint: WaypointIndex?
+    package internal(set) var waypoint: WaypointIndex?
     /// Of a proxy behind the tunnel: how it is handed connections; nil for all other workloads.
     package let applicationTunnel: ApplicationTunnel?
     /// The rules of its namespace; nil when there are none.
@@ -58,9 +58,9 @@ package struct WorkloadRecord: Sendable {
     /// The rules of policies that select it; nil when there are none.
     package internal(set) var selectorRules: RuleSetIndex?
     /// Its mutual TLS modes, in `PolicyTable.mutualTLSModes`.
-    package internal(set) var mutualTLSModes: UInt32
+    package internal(set) var mutualTLSModes: UInt32 = 0
     /// A digest of everything that decides who may connect to it: equal digests, equal rules.
-    package internal(set) var inboundFingerprint: UInt64
+    package internal(set) var inboundFingerprint: UInt64 = 0
 }
 
 /// Why an object has a waypoint or has none (Istio's status condition `WaypointBound`).

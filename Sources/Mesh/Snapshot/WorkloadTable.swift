@@ -45,6 +45,28 @@ package struct WorkloadTable: Sendable {
         addressSlots.find(hash: key.hashValue) { addressOwners[Int($0)].key == key }
     }
 
+    mutating func insert(_ position: UInt32, hash: Int, _ names: borrowing NamePool) {
+        Self.insert(position, hash: hash, of: records, names.all, into: &uidSlots)
+    }
+
+    private static func insert(
+        _ position: UInt32, hash: Int, of records: ChunkedArray<WorkloadRecord>, _ names: ChunkedArray<String>,
+        into slots: inout HashSlots
+    ) {
+        slots.insert(position, hash: hash) { names[records[Int($0)].uid.position].hashValue }
+    }
+
+    mutating func remove(_ position: UInt32, hash: Int, _ names: borrowing NamePool) {
+        Self.remove(position, hash: hash, of: records, names.all, from: &uidSlots)
+    }
+
+    private static func remove(
+        _ position: UInt32, hash: Int, of records: ChunkedArray<WorkloadRecord>, _ names: ChunkedArray<String>,
+        from slots: inout HashSlots
+    ) {
+        slots.remove(position, hash: hash) { names[records[Int($0)].uid.position].hashValue }
+    }
+
     func find(_ address: IPAddress, network: NameIndex) -> WorkloadIndex? {
         owner(of: AddressKey(address: address, network: network)).map { addressOwners[Int($0)].workload }
     }
