@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <limits.h>
 #include <link.h>
 #include <linux/netfilter_ipv4.h>
@@ -67,6 +68,7 @@ static inline int CLinux_pthread_setname(pthread_t thread, const char *name) { r
 extern const char *strerrordesc_np(int number);
 static inline const char *CLinux_strerrordesc(int number) { return strerrordesc_np(number); }
 #define CLINUX_CLONE_NEWNET 0x40000000
+#define CLINUX_CLONE_NEWCGROUP 0x02000000
 #define CLINUX_SPLICE_F_MOVE 1
 #define CLINUX_SPLICE_F_NONBLOCK 2
 #define CLINUX_F_SETPIPE_SZ 1031

@@ -28,6 +28,8 @@ package struct CNIConfiguration: Sendable {
     package var enrolled = "/var/lib/ambit/tunnel/enrolled-namespaces"
     /// What happens while the tunnel does not answer.
     package var whenAway = WhenAway.failEnrolled
+    /// The tunnel's own namespace, whose pods never wait for it: nobody else starts it.
+    package var ownNamespace = "ambit-system"
     /// How long an answer may take, in seconds; kubelet gives the runtime two minutes for the whole sandbox.
     package var timeoutSeconds = 20
     private var result: YAMLNode?
@@ -54,6 +56,10 @@ package struct CNIConfiguration: Sendable {
         if let value = node["whenAway"] {
             guard let choice = value.string.flatMap(WhenAway.init) else { throw .configuration("whenAway") }
             whenAway = choice
+        }
+        if let value = node["ownNamespace"] {
+            guard let name = value.string else { throw .configuration("ownNamespace") }
+            ownNamespace = name
         }
         if let value = node["timeoutSeconds"] {
             guard let seconds = value.integer, (1...100).contains(seconds) else {
@@ -84,6 +90,7 @@ package struct CNIConfiguration: Sendable {
             json.member("socket", socket)
             json.member("enrolledNamespaces", enrolled)
             json.member("whenAway", whenAway.rawValue)
+            json.member("ownNamespace", ownNamespace)
             json.member("timeoutSeconds", timeoutSeconds)
         }
     }

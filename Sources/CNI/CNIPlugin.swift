@@ -49,8 +49,8 @@ package struct CNIPlugin {
             case "DEL": leave(configuration)
             // Nothing of ours is left in a namespace that is gone.
             case "GC": break
-            case "STATUS":
-                if configuration.whenAway == .fail { try connect(configuration) }
+            // Without a tunnel too: a node that is not ready would not start its tunnel either.
+            case "STATUS": break
             default: throw .environment("CNI_COMMAND")
             }
             return Output(text: [], isGood: true)
@@ -74,6 +74,7 @@ package struct CNIPlugin {
         case .joined, .exempt: return
         case .failed: throw .refused
         case .unknown:
+            if request.namespace == configuration.ownNamespace { return }
             switch configuration.whenAway {
             case .allow: return
             case .fail: throw .away
@@ -88,10 +89,6 @@ package struct CNIPlugin {
         var brief = configuration
         brief.timeoutSeconds = 2
         _ = ask(request, brief)
-    }
-
-    private func connect(_ configuration: CNIConfiguration) throws(CNIError) {
-        do throws(SystemError) { _ = try UnixSocket.connect(configuration.socket) } catch { throw .away }
     }
 
     /// The pod of `CNI_ARGS` (`K8S_POD_NAMESPACE=default;K8S_POD_NAME=web;K8S_POD_UID=…`).

@@ -79,7 +79,7 @@ package struct NetworkNamespace: ~Copyable, Sendable {
         if identity == own.identity { return try body() }
         guard CLinux_setns(rawValue, CLINUX_CLONE_NEWNET) == 0 else { throw failure(.enter(errno: errno)) }
         defer {
-            if CLinux_setns(own.rawValue, CLINUX_CLONE_NEWNET) != 0 { abortOutsideOwnNamespace(errno) }
+            if CLinux_setns(own.rawValue, CLINUX_CLONE_NEWNET) != 0 { abortOutsideOwnNamespace("network", errno) }
         }
         return try body()
     }
@@ -94,9 +94,9 @@ package struct NetworkNamespace: ~Copyable, Sendable {
     }
 }
 
-/// Ends the process: the calling thread is in a foreign network namespace and cannot leave it.
-private func abortOutsideOwnNamespace(_ code: CInt) -> Never {
-    let text = "ambit: cannot return to the own network namespace (errno \(code)); aborting\n"
+/// Ends the process: the calling thread is in a foreign namespace and cannot leave it.
+func abortOutsideOwnNamespace(_ kind: StaticString, _ code: CInt) -> Never {
+    let text = "ambit: cannot return to the own \(kind) namespace (errno \(code)); aborting\n"
     // Safety: the C string lives until the call returns, and write(2) does not keep it.
     _ = unsafe text.withCString { unsafe write(2, $0, strlen($0)) }
     abort()

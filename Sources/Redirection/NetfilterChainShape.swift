@@ -8,16 +8,16 @@ internal import Glibc
 struct NetfilterChainShape: Hashable {
     /// The chain type: `filter`, `nat` or `route`.
     let type: String
-    /// NF_INET_PRE_ROUTING or NF_INET_LOCAL_OUT (linux/netfilter.h).
+    /// NF_INET_PRE_ROUTING and so on (linux/netfilter.h); those of bridges have the same numbers.
     let hook: UInt32
-    /// Position among the chains of the hook: raw -300, mangle -150, dstnat -100
+    /// Position among the chains of the hook: raw -300, mangle -150, dstnat -100, srcnat 100
     /// (linux/netfilter_ipv4.h, enum nf_ip_hook_priorities).
     let priority: Int32
     /// What happens to packets that no rule decides: NF_ACCEPT.
     let policy: UInt32
 
     /// The place of one of our chains.
-    init(_ chain: RedirectionPlan.Chain) {
+    init(_ chain: NetfilterChain) {
         policy = UInt32(NF_ACCEPT)
         switch chain {
         case .zoneOutput: (type, hook, priority) = ("filter", UInt32(NF_INET_LOCAL_OUT.rawValue), -300)
@@ -25,6 +25,10 @@ struct NetfilterChainShape: Hashable {
         case .markOutput: (type, hook, priority) = ("route", UInt32(NF_INET_LOCAL_OUT.rawValue), -150)
         case .redirectPrerouting: (type, hook, priority) = ("nat", UInt32(NF_INET_PRE_ROUTING.rawValue), -100)
         case .redirectOutput: (type, hook, priority) = ("nat", UInt32(NF_INET_LOCAL_OUT.rawValue), -100)
+        case .guardPrerouting, .guardBridge:
+            (type, hook, priority) = ("filter", UInt32(NF_INET_PRE_ROUTING.rawValue), -300)
+        case .markProbes: (type, hook, priority) = ("filter", UInt32(NF_INET_LOCAL_OUT.rawValue), -150)
+        case .translateProbes: (type, hook, priority) = ("nat", UInt32(NF_INET_POST_ROUTING.rawValue), 99)
         }
     }
 

@@ -33,6 +33,12 @@ struct NetfilterExpression: ~Copyable {
         unsafe nftnl_expr_set_u8(pointer, UInt16(attribute), octet)
     }
 
+    /// Sets a name: of a set.
+    func set(_ attribute: Int, _ name: String) {
+        // Safety: the library copies the string during the call.
+        _ = unsafe nftnl_expr_set_str(pointer, UInt16(attribute), name)
+    }
+
     /// Sets data as it will lie in a register.
     func set(_ attribute: Int, _ octets: [UInt8]) {
         // Safety: the library copies the octets during the call; it holds up to 64, none here is longer than 16.

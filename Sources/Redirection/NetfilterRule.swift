@@ -22,13 +22,13 @@ struct NetfilterRule: ~Copyable {
 
     /// The expressions of `rule`, in the order nft(8) would generate them, so that it lists them as one expects.
     static func encoding(
-        _ rule: RedirectionRule, in chain: RedirectionPlan.Chain
+        _ rule: RedirectionRule, in chain: NetfilterChain
     ) throws(RedirectionError) -> NetfilterRule {
         let encoded = try NetfilterRule()
         // Safety: the library copies strings while they are set; the rule owns the object.
-        _ = unsafe nftnl_rule_set_str(encoded.pointer, UInt16(NFTNL_RULE_TABLE.rawValue), RedirectionPlan.tableName)
+        _ = unsafe nftnl_rule_set_str(encoded.pointer, UInt16(NFTNL_RULE_TABLE.rawValue), chain.table.text)
         _ = unsafe nftnl_rule_set_str(encoded.pointer, UInt16(NFTNL_RULE_CHAIN.rawValue), chain.rawValue)
-        unsafe nftnl_rule_set_u32(encoded.pointer, UInt16(NFTNL_RULE_FAMILY.rawValue), UInt32(NFPROTO_INET))
+        unsafe nftnl_rule_set_u32(encoded.pointer, UInt16(NFTNL_RULE_FAMILY.rawValue), UInt32(chain.table.family))
         for match in rule.matches { try encoded.add(match) }
         try encoded.add("counter")
         try encoded.add(rule.statement)
@@ -49,10 +49,10 @@ struct NetfilterRule: ~Copyable {
         unsafe nftnl_rule_nlmsg_build_payload(header, pointer)
     }
 
-    /// A rule that stands for all rules of our table in a request to list them.
-    static func selectingTable() throws(RedirectionError) -> NetfilterRule {
+    /// A rule that stands for all rules of a table in a request to list them.
+    static func selecting(_ table: NetfilterTableName) throws(RedirectionError) -> NetfilterRule {
         let rule = try NetfilterRule()
-        _ = unsafe nftnl_rule_set_str(rule.pointer, UInt16(NFTNL_RULE_TABLE.rawValue), RedirectionPlan.tableName)
+        _ = unsafe nftnl_rule_set_str(rule.pointer, UInt16(NFTNL_RULE_TABLE.rawValue), table.text)
         return rule
     }
 
@@ -106,6 +106,10 @@ extension NetfilterRule {
         case .family(let family):
             try load(meta: NFT_META_NFPROTO)
             try compare(NFT_CMP_EQ, [family.rawValue])
+        case .frame(let family):
+            try load(meta: NFT_META_PROTOCOL)
+            // ETH_P_IP and ETH_P_IPV6 (linux/if_ether.h).
+            try compare(NFT_CMP_EQ, UInt16(family == .ipv4 ? 0x0800 : 0x86DD).networkOctets)
         case .transport(let transport):
             try load(meta: NFT_META_L4PROTO)
             try compare(NFT_CMP_EQ, [transport.rawValue])
@@ -117,6 +121,8 @@ extension NetfilterRule {
         case .source(let block): try add(block, isSource: true, NFT_CMP_EQ)
         case .destination(let block): try add(block, isSource: false, NFT_CMP_EQ)
         case .destinationOutside(let block): try add(block, isSource: false, NFT_CMP_NEQ)
+        case .destinationInSet(let family): try addLookup(family)
+        case .controlGroup(let group): try add(group)
         case .leavesByLoopback:
             try load(meta: NFT_META_OIFNAME)
             // The whole field of 16 octets (IFNAMSIZ): a shorter comparison would match any device lo*.
@@ -142,11 +148,9 @@ extension NetfilterRule {
 
     private func add(_ statement: RedirectionRule.Statement) throws(RedirectionError) {
         switch statement {
-        case .accept:
-            try add("immediate") { expression in
-                expression.set(NFTNL_EXPR_IMM_DREG, UInt32(NFT_REG_VERDICT.rawValue))
-                expression.set(NFTNL_EXPR_IMM_VERDICT, UInt32(NF_ACCEPT))
-            }
+        case .accept: try add(verdict: NF_ACCEPT)
+        case .drop: try add(verdict: NF_DROP)
+        case .translateSource(let address): try addTranslation(address)
         case .redirect(let port):
             try add("immediate") { expression in
                 expression.set(NFTNL_EXPR_IMM_DREG, Self.register)
@@ -175,6 +179,49 @@ extension NetfilterRule {
         }
     }
 
+    private func add(verdict: CInt) throws(RedirectionError) {
+        try add("immediate") { expression in
+            expression.set(NFTNL_EXPR_IMM_DREG, UInt32(NFT_REG_VERDICT.rawValue))
+            expression.set(NFTNL_EXPR_IMM_VERDICT, UInt32(verdict))
+        }
+    }
+
+    private func addTranslation(_ address: IPAddress) throws(RedirectionError) {
+        let family: AddressFamily = address.isIPv4 ? .ipv4 : .ipv6
+        try add("immediate") { expression in
+            expression.set(NFTNL_EXPR_IMM_DREG, Self.register)
+            expression.set(NFTNL_EXPR_IMM_DATA, address.octets(of: family))
+        }
+        try add("nat") { expression in
+            expression.set(NFTNL_EXPR_NAT_TYPE, UInt32(NFT_NAT_SNAT.rawValue))
+            expression.set(NFTNL_EXPR_NAT_FAMILY, UInt32(family.rawValue))
+            expression.set(NFTNL_EXPR_NAT_REG_ADDR_MIN, Self.register)
+            expression.set(NFTNL_EXPR_NAT_REG_ADDR_MAX, Self.register)
+            // NF_NAT_RANGE_MAP_IPS (linux/netfilter/nf_nat.h), which newer kernels set themselves: the address is given.
+            expression.set(NFTNL_EXPR_NAT_FLAGS, 1)
+        }
+    }
+
+    private func addLookup(_ family: AddressFamily) throws(RedirectionError) {
+        let length = family.addressLength
+        try load(NFT_PAYLOAD_NETWORK_HEADER, offset: family == .ipv4 ? 16 : 24, length: length)
+        try add("lookup") { expression in
+            expression.set(NFTNL_EXPR_LOOKUP_SREG, Self.register)
+            expression.set(NFTNL_EXPR_LOOKUP_SET, family.setName)
+            // None; the kernel tells it so, and what it tells is compared.
+            expression.set(NFTNL_EXPR_LOOKUP_FLAGS, 0)
+        }
+    }
+
+    private func add(_ group: ControlGroup) throws(RedirectionError) {
+        try add("socket") { expression in
+            expression.set(NFTNL_EXPR_SOCKET_KEY, UInt32(NFT_SOCKET_CGROUPV2.rawValue))
+            expression.set(NFTNL_EXPR_SOCKET_DREG, Self.register)
+            expression.set(NFTNL_EXPR_SOCKET_LEVEL, UInt32(group.level))
+        }
+        try compare(NFT_CMP_EQ, group.number.octets)
+    }
+
     private func addOriginalConnectionZone(_ zone: UInt16) throws(RedirectionError) {
         try add("immediate") { expression in
             expression.set(NFTNL_EXPR_IMM_DREG, Self.register)
@@ -191,7 +238,8 @@ extension NetfilterRule {
     // Offsets of the addresses: RFC 791 §3.1 (12 and 16), RFC 8200 §3 (8 and 24).
     private func add(_ block: CIDR, isSource: Bool, _ operation: nft_cmp_ops) throws(RedirectionError) {
         let isIPv4 = block.network.isIPv4
-        let length = isIPv4 ? 4 : 16
+        let family: AddressFamily = isIPv4 ? .ipv4 : .ipv6
+        let length = family.addressLength
         let offset = isIPv4 ? (isSource ? 12 : 16) : (isSource ? 8 : 24)
         try load(NFT_PAYLOAD_NETWORK_HEADER, offset: offset, length: length)
         if block.prefixLength < 8 * length {
@@ -200,7 +248,7 @@ extension NetfilterRule {
             }
             try mask(octets, xor: Array(repeating: 0, count: length))
         }
-        try compare(operation, ((16 - length)..<16).map(block.network.octet))
+        try compare(operation, block.network.octets(of: family))
     }
 
     // Offset of the destination port: RFC 9293 §3.1.

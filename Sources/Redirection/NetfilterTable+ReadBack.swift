@@ -6,7 +6,7 @@ internal import Glibc
 
 extension NetfilterTable {
     /// In what the table differs from `plan`; counters do not count.
-    func differences(from plan: RedirectionPlan) throws(RedirectionError) -> [RedirectionDifference] {
+    func differences(from plan: NetfilterPlan) throws(RedirectionError) -> [RedirectionDifference] {
         guard let flags = try flags() else { return [.tableMissing] }
         var differences: [RedirectionDifference] = []
         // NFT_TABLE_F_DORMANT (linux/netfilter/nf_tables.h).
@@ -14,14 +14,14 @@ extension NetfilterTable {
         let chains = try chainShapes()
         let (found, unreadable) = try ruleExpressions()
         if unreadable > 0 { differences.append(.rulesUnreadable(count: unreadable)) }
-        for chain in RedirectionPlan.Chain.allCases {
+        for chain in name.chains {
             guard let shape = chains[chain.rawValue] else {
                 differences.append(.chainMissing(chain))
                 continue
             }
             if shape != NetfilterChainShape(chain) { differences.append(.chainMoved(chain)) }
             var expected: [[String]] = []
-            for rule in plan.rules(of: chain) {
+            for rule in plan.rules[chain] ?? [] {
                 expected.append(try NetfilterRule.encoding(rule, in: chain).expressions)
             }
             let actual = found[chain.rawValue] ?? []
@@ -30,8 +30,11 @@ extension NetfilterTable {
                 differences.append(.rulesDiffer(chain, position: common))
             }
         }
-        for name in chains.keys.sorted() where RedirectionPlan.Chain(rawValue: name) == nil {
-            differences.append(.chainUnexpected(name: name))
+        for other in chains.keys.sorted() where NetfilterChain(rawValue: other)?.table != name {
+            differences.append(.chainUnexpected(name: other))
+        }
+        for (family, wanted) in plan.addresses where try addresses(family) != wanted {
+            differences.append(.addressesDiffer(family))
         }
         return differences
     }
@@ -39,7 +42,7 @@ extension NetfilterTable {
     /// The flags of the table, or nil when there is none, as where the kernel has no nftables at all.
     func flags() throws(RedirectionError) -> UInt32? {
         var request = NetlinkRequest()
-        try request.appendTable(NFT_MSG_GETTABLE, flags: 0)
+        try request.append(name, NFT_MSG_GETTABLE, flags: 0)
         var flags: UInt32?
         do {
             try unsafe socket.read(request) { header in
@@ -62,7 +65,7 @@ extension NetfilterTable {
     private func chainShapes() throws(RedirectionError) -> [String: NetfilterChainShape] {
         var request = NetlinkRequest()
         try unsafe request.append(.readBack) { place, sequence in
-            unsafe NetlinkRequest.header(place, NFT_MSG_GETCHAIN, flags: NLM_F_DUMP, sequence)
+            unsafe NetlinkRequest.header(place, name, NFT_MSG_GETCHAIN, flags: NLM_F_DUMP, sequence)
         }
         var shapes: [String: NetfilterChainShape] = [:]
         try unsafe socket.read(request) { header in
@@ -70,7 +73,7 @@ extension NetfilterTable {
             guard let chain = unsafe nftnl_chain_alloc() else { return }
             defer { unsafe nftnl_chain_free(chain) }
             guard unsafe nftnl_chain_nlmsg_parse(header, chain) == 0,
-                unsafe Self.text(chain, NFTNL_CHAIN_TABLE) == RedirectionPlan.tableName
+                unsafe Self.text(chain, NFTNL_CHAIN_TABLE) == name.text
             else { return }
             shapes[unsafe Self.text(chain, NFTNL_CHAIN_NAME)] = unsafe NetfilterChainShape(
                 type: Self.text(chain, NFTNL_CHAIN_TYPE),
@@ -89,9 +92,9 @@ extension NetfilterTable {
     /// The expressions of the table's rules, by chain and in order, and how many the library does not understand.
     private func ruleExpressions() throws(RedirectionError) -> (byChain: [String: [[String]]], unreadable: Int) {
         var request = NetlinkRequest()
-        let selection = try NetfilterRule.selectingTable()
+        let selection = try NetfilterRule.selecting(name)
         try unsafe request.append(.readBack) { place, sequence in
-            let header = unsafe NetlinkRequest.header(place, NFT_MSG_GETRULE, flags: NLM_F_DUMP, sequence)
+            let header = unsafe NetlinkRequest.header(place, name, NFT_MSG_GETRULE, flags: NLM_F_DUMP, sequence)
             if let header = unsafe header { unsafe selection.write(to: header) }
             return unsafe header
         }
@@ -100,7 +103,7 @@ extension NetfilterTable {
         try unsafe socket.read(request) { header in
             do throws(RedirectionError) {
                 let rule = try unsafe NetfilterRule.parsing(header)
-                guard rule.tableName == RedirectionPlan.tableName else { return }
+                guard rule.tableName == name.text else { return }
                 byChain[rule.chainName, default: []].append(rule.expressions)
             } catch {
                 unreadable += 1

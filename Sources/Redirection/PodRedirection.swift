@@ -15,8 +15,6 @@ package import LinuxIO
 /// process. The kernel orders the transactions and the last one stands. No call suspends; each blocks for the kernel's work
 /// alone (measured: docs/redirection.md#cost), so call it from a control thread, not from a worker.
 package struct PodRedirection: ~Copyable, Sendable {
-    /// How often a call is tried while others change the same; the pauses add up to 15 ms (own choice).
-    private static var maximumAttempts: Int { 5 }
     private let own: NetworkNamespace
 
     /// Remembers the namespace of the calling thread as the one to return to.
@@ -36,12 +34,12 @@ package struct PodRedirection: ~Copyable, Sendable {
     ///   which are spent waiting (measured: docs/redirection.md#cost).
     package func apply(_ plan: RedirectionPlan, in namespace: borrowing NetworkNamespace) throws(RedirectionError) {
         let kernel = try connect(to: namespace)
-        try retrying { () throws(RedirectionError) in
+        try RedirectionError.retrying { () throws(RedirectionError) in
             let loopback = try kernel.routing.loopback()
             guard loopback.isUp else { throw .loopbackDown }
             try kernel.routing.add(plan, by: loopback)
         }
-        try retrying { () throws(RedirectionError) in try kernel.table.replace(with: plan) }
+        try RedirectionError.retrying { () throws(RedirectionError) in try kernel.table.replace(with: plan.table) }
     }
 
     /// Takes the rules and routes of a pod away; succeeds when there are none.
@@ -52,10 +50,10 @@ package struct PodRedirection: ~Copyable, Sendable {
     /// - Parameter plan: tells the mark, the table and the preference of the routes.
     package func remove(_ plan: RedirectionPlan, in namespace: borrowing NetworkNamespace) throws(RedirectionError) {
         let kernel = try connect(to: namespace)
-        try retrying { () throws(RedirectionError) in
+        try RedirectionError.retrying { () throws(RedirectionError) in
             try kernel.table.remove()
         }
-        try retrying { () throws(RedirectionError) in
+        try RedirectionError.retrying { () throws(RedirectionError) in
             try kernel.routing.remove(plan, by: try kernel.routing.loopback())
         }
     }
@@ -67,9 +65,9 @@ package struct PodRedirection: ~Copyable, Sendable {
         _ plan: RedirectionPlan, in namespace: borrowing NetworkNamespace
     ) throws(RedirectionError) -> [RedirectionDifference] {
         let kernel = try connect(to: namespace)
-        return try retrying { () throws(RedirectionError) in
+        return try RedirectionError.retrying { () throws(RedirectionError) in
             let loopback = try kernel.routing.loopback()
-            return try kernel.table.differences(from: plan)
+            return try kernel.table.differences(from: plan.table)
                 + kernel.routing.differences(from: plan, by: loopback) + (loopback.isUp ? [] : [.loopbackDown])
         }
     }
@@ -81,21 +79,7 @@ package struct PodRedirection: ~Copyable, Sendable {
 
     private func connect(to namespace: borrowing NetworkNamespace) throws(RedirectionError) -> Kernel {
         try namespace.within(returningTo: own, orThrow: { .namespace($0) }) { () throws(RedirectionError) in
-            try Kernel(table: NetfilterTable(), routing: PolicyRouting())
-        }
-    }
-
-    private func retrying<Value>(
-        _ body: () throws(RedirectionError) -> Value
-    ) throws(RedirectionError) -> Value {
-        for attempt in 1..<Self.maximumAttempts {
-            do { return try body() } catch {
-                guard error.isTransient else { throw error }
-            }
-            usleep(1000 << UInt32(attempt - 1))
-        }
-        do { return try body() } catch {
-            throw error.isConflict ? .busy(attempts: Self.maximumAttempts) : error
+            try Kernel(table: NetfilterTable(.pod), routing: PolicyRouting())
         }
     }
 }

@@ -4,18 +4,20 @@
 internal import Glibc
 package import LinuxIO
 
-/// Why a pod's redirection could not be written, removed or read.
+/// Why the redirection of a pod, or the exemption of a node's probes, could not be written, removed or read.
 package enum RedirectionError: Error, Hashable, Sendable {
     /// What the kernel was asked for when it refused.
     package enum Step: Hashable, Sendable {
         /// Reading the loopback device.
         case loopback
         /// The table itself.
-        case table
+        case table(NetfilterTableName)
         /// A base chain.
-        case chain(RedirectionPlan.Chain)
+        case chain(NetfilterChain)
         /// A rule, by its position in its chain.
-        case rule(RedirectionPlan.Chain, position: Int)
+        case rule(NetfilterChain, position: Int)
+        /// A set of addresses, or its elements.
+        case addresses(AddressFamily)
         /// The batch as a whole.
         case commit
         /// The rule that selects the routing table.
@@ -42,15 +44,19 @@ package enum RedirectionError: Error, Hashable, Sendable {
         case connectionTracking
         /// Connection tracking zones: CONFIG_NF_CONNTRACK_ZONES.
         case connectionZones
+        /// Tables for bridges: CONFIG_NF_TABLES_BRIDGE.
+        case bridgeTables
+        /// Matching of sockets by control group: CONFIG_NFT_SOCKET, Linux 5.13.
+        case controlGroups
         /// Policy routing: CONFIG_IP_MULTIPLE_TABLES or CONFIG_IPV6_MULTIPLE_TABLES.
         case policyRouting(AddressFamily)
     }
 
-    /// The pod's network namespace could not be entered.
+    /// The network namespace could not be entered.
     case namespace(NetworkNamespaceError)
     /// No netlink socket could be opened.
     case socket(errno: CInt)
-    /// The process may not change the pod's network.
+    /// The process may not change the network.
     case notPermitted(Step)
     /// The kernel lacks something.
     case unsupported(KernelFeature)
@@ -80,6 +86,8 @@ extension RedirectionError {
     var isConflict: Bool {
         switch self {
         case .busy: true
+        // Another tunnel has taken the same elements out.
+        case .refused(.addresses, errno: ENOENT, _): true
         case .refused(_, let errno, _): [EAGAIN, EBUSY, EINTR, ERESTART].contains(errno)
         case .namespace, .socket, .notPermitted, .unsupported, .loopbackDown, .outOfMemory, .unexpectedAnswer: false
         }
@@ -93,13 +101,17 @@ extension RedirectionError {
         switch (step, code) {
         case (_, EPERM): self = .notPermitted(step)
         case (.commit, EOPNOTSUPP): self = .unsupported(.nftables)
+        case (.table(.bridge), EAFNOSUPPORT), (.table(.bridge), EOPNOTSUPP): self = .unsupported(.bridgeTables)
         case (.table, EAFNOSUPPORT), (.table, EOPNOTSUPP): self = .unsupported(.inetTables)
         case (.chain, ENOENT), (.chain, EOPNOTSUPP): self = .unsupported(.nat)
         case (.rule(let chain, _), ENOENT):
             switch chain {
             case .zoneOutput, .markPrerouting, .markOutput: self = .unsupported(.connectionTracking)
             case .redirectPrerouting, .redirectOutput: self = .unsupported(.redirect)
+            case .markProbes: self = .unsupported(.controlGroups)
+            case .guardPrerouting, .guardBridge, .translateProbes: self = .unsupported(.nat)
             }
+        case (.rule(.markProbes, _), EOPNOTSUPP): self = .unsupported(.controlGroups)
         case (.rule(.zoneOutput, _), EOPNOTSUPP): self = .unsupported(.connectionZones)
         case (.routeRule(let family), EOPNOTSUPP), (.routeRule(let family), EAFNOSUPPORT):
             self = .unsupported(.policyRouting(family))
@@ -114,14 +126,14 @@ extension RedirectionError: CustomStringConvertible {
         switch self {
         case .namespace(let error): "\(error)"
         case .socket(errno: EPROTONOSUPPORT): "\(RedirectionError.unsupported(.netfilterNetlink))"
-        case .socket(let errno): "cannot open a netlink socket in the pod: \(Self.text(errno))"
+        case .socket(let errno): "cannot open a netlink socket: \(Self.text(errno))"
         case .notPermitted(let step): "no permission to change \(step); CAP_NET_ADMIN is missing"
         case .unsupported(let feature): "the kernel lacks \(feature)"
         case .refused(let step, let errno, let message):
             "the kernel refused \(step): \(Self.text(errno))" + (message.isEmpty ? "" : " (\(message))")
         case .loopbackDown: "the pod's loopback device is down; the container runtime should have brought it up"
-        case .busy(let attempts): "somebody else keeps changing the pod's rules (\(attempts) attempts)"
-        case .outOfMemory: "no memory left to describe the pod's rules to the kernel"
+        case .busy(let attempts): "somebody else keeps changing the rules (\(attempts) attempts)"
+        case .outOfMemory: "no memory left to describe the rules to the kernel"
         case .unexpectedAnswer(let step): "the kernel's answer about \(step) was not understood"
         }
     }
@@ -137,9 +149,10 @@ extension RedirectionError.Step: CustomStringConvertible {
     package var description: String {
         switch self {
         case .loopback: "the state of the loopback device"
-        case .table: "the table inet \(RedirectionPlan.tableName)"
+        case .table(let table): "the table \(table)"
         case .chain(let chain): "the chain \(chain.rawValue)"
         case .rule(let chain, let position): "rule \(position + 1) of the chain \(chain.rawValue)"
+        case .addresses(let family): "the set \(family.setName)"
         case .commit: "the nftables rules"
         case .routeRule(let family): "the routing rule for \(family)"
         case .route(let family): "the local route for \(family)"
@@ -158,6 +171,8 @@ extension RedirectionError.KernelFeature: CustomStringConvertible {
         case .nat: "address translation in inet tables (Linux 5.2): load the module nft_chain_nat"
         case .redirect: "redirection: load the module nft_redir"
         case .connectionTracking: "connection marks: load the modules nft_ct and nf_conntrack"
+        case .bridgeTables: "nftables for bridges: CONFIG_NF_TABLES_BRIDGE"
+        case .controlGroups: "matching of sockets by control group (Linux 5.13): load the module nft_socket"
         case .connectionZones: "connection tracking zones: CONFIG_NF_CONNTRACK_ZONES"
         case .policyRouting(.ipv4): "policy routing: CONFIG_IP_MULTIPLE_TABLES"
         case .policyRouting(.ipv6): "policy routing for IPv6: CONFIG_IPV6_MULTIPLE_TABLES"

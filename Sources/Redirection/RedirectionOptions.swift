@@ -46,6 +46,9 @@ package struct RedirectionOptions: Hashable, Sendable {
     /// The IPv6 source address the node gives to probes (ztunnel: fd16:9254:7127:1337:ffff:ffff:ffff:ffff).
     package var probeAddressV6 = IPAddress(high: 0xFD16_9254_7127_1337, low: .max)
 
+    /// The source address the node gives to probes of a family.
+    func probeAddress(_ family: AddressFamily) -> IPAddress { family == .ipv4 ? probeAddressV4 : probeAddressV6 }
+
     /// Captures everything of the mesh, excludes nothing.
     package init() {}
 }

@@ -7,24 +7,6 @@ internal import Bytes
 ///
 /// The semantics are those of ztunnel's in-pod rules; docs/redirection.md tells a packet's way through them.
 package struct RedirectionPlan: Hashable, Sendable {
-    /// A base chain of the table, with its fixed place in the kernel (linux/netfilter.h, priorities of nft(8)).
-    package enum Chain: String, CaseIterable, Hashable, Sendable {
-        /// Keeps the tunnel's connections to the application apart from their clients' own, which may use the same
-        /// addresses and ports: filter, hook output, priority raw (-300), before connections are looked up.
-        case zoneOutput = "zone-output"
-        /// Marks connections whose packets the tunnel sent: filter, hook prerouting, priority mangle (-150).
-        case markPrerouting = "mark-prerouting"
-        /// Gives the replies of those the mark that routes them back: route, hook output, priority mangle (-150).
-        case markOutput = "mark-output"
-        /// Captures what comes in: nat, hook prerouting, priority dstnat (-100).
-        case redirectPrerouting = "redirect-prerouting"
-        /// Captures what the pod sends: nat, hook output, priority dstnat (-100).
-        case redirectOutput = "redirect-output"
-    }
-
-    /// The name of the table, of family inet: one per pod, ours alone.
-    package static var tableName: String { "ambit" }
-
     /// Replies of connections with this mark are routed by `routeTable`.
     package let connectionMark: FirewallMark
     /// The table that holds one route per family: everything is local, by the loopback device.
@@ -33,10 +15,13 @@ package struct RedirectionPlan: Hashable, Sendable {
     package let routeRulePreference: UInt32
     /// How many entries of the exclusion lists were left out because a list was too long: worth a warning.
     package let ignoredExclusions: Int
-    private let rulesByChain: [Chain: [RedirectionRule]]
+    private let rulesByChain: [NetfilterChain: [RedirectionRule]]
 
     /// The rules of a chain, in order.
-    package func rules(of chain: Chain) -> [RedirectionRule] { rulesByChain[chain] ?? [] }
+    package func rules(of chain: NetfilterChain) -> [RedirectionRule] { rulesByChain[chain] ?? [] }
+
+    /// The content of the table `inet ambit`.
+    var table: NetfilterPlan { NetfilterPlan(name: .pod, rules: rulesByChain) }
 
     /// Makes the rules for a pod.
     ///
@@ -150,9 +135,7 @@ package struct RedirectionPlan: Hashable, Sendable {
 }
 
 extension RedirectionOptions {
-    fileprivate func probe(_ family: AddressFamily) -> CIDR {
-        family == .ipv4 ? CIDR(only: probeAddressV4) : CIDR(only: probeAddressV6)
-    }
+    fileprivate func probe(_ family: AddressFamily) -> CIDR { CIDR(only: probeAddress(family)) }
 }
 
 extension AddressFamily {

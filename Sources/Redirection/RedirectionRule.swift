@@ -15,12 +15,18 @@ package struct RedirectionRule: Hashable, Sendable {
     package enum Match: Hashable, Sendable {
         /// The packet is of this family.
         case family(AddressFamily)
+        /// The frame carries a packet of this family: what `family` is where a bridge carries it.
+        case frame(AddressFamily)
         /// The source address lies in the block; the packet must be known to be of its family.
         case source(CIDR)
         /// The destination address lies in the block; the packet must be known to be of its family.
         case destination(CIDR)
         /// The destination address lies outside of the block; the packet must be known to be of its family.
         case destinationOutside(CIDR)
+        /// The destination address is in the table's set of its family; the packet must be known to be of that.
+        case destinationInSet(AddressFamily)
+        /// The process that opened the socket was in the group, or in one further down (Linux 5.13).
+        case controlGroup(ControlGroup)
         /// The packet leaves through the loopback device.
         case leavesByLoopback
         /// The packet is of this transport protocol.
@@ -43,6 +49,10 @@ package struct RedirectionRule: Hashable, Sendable {
     package enum Statement: Hashable, Sendable {
         /// Leave it alone: no later rule of the chain sees it.
         case accept
+        /// Throw it away.
+        case drop
+        /// Give the connection this source address, with a port of its own where that is taken.
+        case translateSource(IPAddress)
         /// Deliver the connection to this local port, remembering where it was going (SO_ORIGINAL_DST).
         case redirect(port: UInt16)
         /// Mark the connection, replacing the bits of the mask only.
@@ -75,9 +85,13 @@ extension RedirectionRule: CustomStringConvertible {
         switch match {
         case .family(.ipv4): "meta nfproto ipv4"
         case .family(.ipv6): "meta nfproto ipv6"
+        case .frame(.ipv4): "meta protocol ip"
+        case .frame(.ipv6): "meta protocol ip6"
         case .source(let block): "\(header(block)) saddr \(text(block))"
         case .destination(let block): "\(header(block)) daddr \(text(block))"
         case .destinationOutside(let block): "\(header(block)) daddr != \(text(block))"
+        case .destinationInSet(let family): "\(family == .ipv4 ? "ip" : "ip6") daddr @\(family.setName)"
+        case .controlGroup(let group): "socket cgroupv2 level \(group.level) \(group.number)"
         case .leavesByLoopback: "oifname \"lo\""
         case .transport(.tcp): "meta l4proto tcp"
         case .opensConnection: "tcp flags & (fin | syn | rst | ack) == syn"
@@ -93,6 +107,8 @@ extension RedirectionRule: CustomStringConvertible {
     private static func text(_ statement: Statement) -> String {
         switch statement {
         case .accept: "accept"
+        case .drop: "drop"
+        case .translateSource(let address): "snat \(address.isIPv4 ? "ip" : "ip6") to \(address)"
         case .redirect(let port): "redirect to :\(port)"
         case .setConnectionMark(let mark): "ct mark set ct mark & \(hex(~mark.mask)) ^ \(hex(mark.value))"
         case .restorePacketMark: "meta mark set ct mark"

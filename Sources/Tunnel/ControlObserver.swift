@@ -75,6 +75,20 @@ final class ControlObserver {
         }
     }
 
+    /// The kubelet's probes of captured pods pass.
+    func probesExempt(_ group: String, isNews: Bool) {
+        metrics.probesExempt.set(1)
+        if isNews { log.log(.info, .redirection, "kubelet's probes are exempt") { $0.field("group", group) } }
+    }
+
+    /// The kubelet's probes of captured pods are captured as anything else is.
+    func probesCaptured(_ error: String) {
+        metrics.probesExempt.set(0)
+        log.log(.warn, .redirection, "kubelet's probes are not exempt; pods that take no plain text refuse them") {
+            $0.field("error", error)
+        }
+    }
+
     /// A certificate could not be issued or renewed; the old one serves as long as it is valid.
     func certificateFailed(_ identity: SPIFFEID, _ error: String) {
         log.log(.error, .identity, "certificate could not be issued") {

@@ -24,6 +24,15 @@ final class OwnNetwork: Sendable {
         }
     }
 
+    /// The addresses of `other` itself.
+    func addresses(of other: borrowing NetworkNamespace) -> [IPAddress] {
+        do throws(NetworkNamespaceError) {
+            return try other.within(returningTo: namespace) { LocalAddresses.reachable() }
+        } catch {
+            return []
+        }
+    }
+
     /// Runs `body` with the thread in the pod's namespace; two system calls, none when it is the tunnel's own.
     func within<Value: ~Copyable>(_ pod: Pod, _ body: () throws(SystemError) -> Value) throws(SystemError) -> Value {
         try pod.network.within(

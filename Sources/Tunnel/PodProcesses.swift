@@ -30,7 +30,7 @@ struct PodProcesses {
     let directory: String
 
     /// More processes are not looked at; 64-bit kernels have 4,194,304 at most (PID_MAX_LIMIT), a node some thousands.
-    private static let maximumProcesses = 262_144
+    static let maximumProcesses = 262_144
     /// Namespaces that are tried for a pod: the sandbox's is the oldest process'.
     private static let maximumAttempts = 8
 
@@ -92,11 +92,18 @@ struct PodProcesses {
     /// Which pod a process belongs to, and when it started; nil when to none.
     private func look(_ number: Int) -> (pod: PodUID, start: UInt64)? {
         guard let groups = SmallFile.read("\(directory)/\(number)/cgroup"), let pod = ControlGroups.pod(groups),
-            let status = SmallFile.read("\(directory)/\(number)/stat"), let end = status.lastIndex(of: ")")
+            let start = Self.start(of: number, in: directory)
         else { return nil }
+        return (pod, start)
+    }
+
+    /// When a process started, in ticks from boot; nil when there is none.
+    static func start(of number: Int, in directory: String) -> UInt64? {
+        guard let status = SmallFile.read("\(directory)/\(number)/stat"), let end = status.lastIndex(of: ")") else {
+            return nil
+        }
         // Fields are counted behind the command's name, which is field 2 and may hold anything (proc(5)).
         let fields = status[end...].split(separator: " ")
-        guard fields.count > 20, let start = UInt64(fields[20]) else { return nil }
-        return (pod, start)
+        return fields.count > 20 ? UInt64(fields[20]) : nil
     }
 }

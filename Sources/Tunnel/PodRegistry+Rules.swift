@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Bytes
 internal import LinuxIO
 internal import Mesh
 internal import Redirection
@@ -47,8 +48,37 @@ extension PodRegistry {
         options.excludedOutboundPorts = enrollment.excludedOutboundPorts
         options.excludedInboundCIDRs = enrollment.excludedInboundCIDRs
         options.excludedOutboundCIDRs = enrollment.excludedOutboundCIDRs
+        // In a folder whoever owns the node may give connections the probe address.
+        options.exemptsProbes = probes?.isInForce ?? !configuration.followsCluster
         // `*`, or `ambient.istio.io/bypass-inbound-capture`: no rule is needed to leave everything alone.
         options.capturesInbound = !enrollment.excludedInboundPorts.contains(1...UInt16.max)
         return options
+    }
+
+    /// Exempts the probes of pods with these addresses.
+    func keepProbes(of addresses: Set<IPAddress>) {
+        changeProbes { $0.keep(addresses) }
+    }
+
+    /// Looks whether probes are exempt still.
+    func lookAtProbes() {
+        changeProbes { $0.look() }
+    }
+
+    /// Where the kubelet probes a pod: at the addresses that the cluster says and its namespace has, or at the namespace's while
+    /// the cluster says nothing yet.
+    ///
+    /// An address that the pod does not have could be anybody's whom the kubelet talks to.
+    func probedAddresses(_ enrollment: Enrollment, _ pod: Pod) -> [IPAddress] {
+        guard probes != nil else { return [] }
+        let found = own.addresses(of: pod.network)
+        return enrollment.addresses.isEmpty ? found : enrollment.addresses.filter(found.contains)
+    }
+
+    private func changeProbes(_ change: (KubeletProbes) -> Void) {
+        guard let probes else { return }
+        let wasInForce = probes.isInForce
+        change(probes)
+        if probes.isInForce != wasInForce { replan() }
     }
 }

@@ -22,6 +22,8 @@ final class PodRegistry {
         let plan: RedirectionPlan?
         /// The path by which its namespace was opened; nil for the tunnel's own.
         let path: String?
+        /// Where the kubelet probes it.
+        let addresses: [IPAddress]
     }
 
     private struct Leaving {
@@ -40,6 +42,7 @@ final class PodRegistry {
     let redirection: PodRedirection
     private let certificates: CertificateKeeper
     let workers: [Mailbox<WorkerMessage>]
+    let probes: KubeletProbes?
     let observer: ControlObserver
     /// What the API is told of pods; nil when it is not.
     let reports: PodReports?
@@ -60,14 +63,15 @@ final class PodRegistry {
 
     init(
         configuration: TunnelConfiguration, own: OwnNetwork, redirection: consuming PodRedirection,
-        certificates: CertificateKeeper, workers: [Mailbox<WorkerMessage>], observer: ControlObserver,
-        reports: PodReports?
+        certificates: CertificateKeeper, workers: [Mailbox<WorkerMessage>], probes: KubeletProbes?,
+        observer: ControlObserver, reports: PodReports?
     ) {
         self.configuration = configuration
         self.own = own
         self.redirection = redirection
         self.certificates = certificates
         self.workers = workers
+        self.probes = probes
         self.observer = observer
         self.reports = reports
         processes = PodProcesses(directory: configuration.processDirectory)
@@ -107,12 +111,19 @@ final class PodRegistry {
             join(uid, enrollment, index, snapshot, found)
         }
         awaiting = awaiting.filter { pending[$0.key] != nil }
+        keepProbes(of: probedAddresses(of: wanted.values.map { $0.0 }))
         certificates.keepOnly(Set(pods.map(\.identity) + awaiting.values.map(\.identity)))
         // A process that ends tells nobody either.
         hasLinks = members.values.contains { member in
             member.path.map { member.enrollment.networkNamespacePath == nil || Self.isLink($0) } ?? false
         }
         observer.pods(active: members.count, pending: pending.count)
+    }
+
+    /// Where captured pods are probed; those that wait for a certificate, too: a tunnel that takes over leaves none out.
+    private func probedAddresses(of wanted: [Enrollment]) -> Set<IPAddress> {
+        let awaited = wanted.lazy.filter { self.awaiting[$0.workloadUID] != nil }.flatMap(\.addresses)
+        return Set(members.values.lazy.filter { $0.plan != nil }.flatMap(\.addresses)).union(awaited)
     }
 
     /// What is not there (any more) is no link: a mount will tell when it comes back.
@@ -148,7 +159,8 @@ final class PodRegistry {
             }
             if network.namespace.identity == member.pod.network.identity {
                 members[enrollment.workloadUID] = Member(
-                    pod: member.pod, enrollment: enrollment, plan: member.plan, path: network.path)
+                    pod: member.pod, enrollment: enrollment, plan: member.plan, path: network.path,
+                    addresses: member.addresses)
             } else {
                 leave(enrollment.workloadUID, member, drain: Nanoseconds(0), now: now)
                 isAny = true
@@ -270,7 +282,8 @@ final class PodRegistry {
             let (pod, path) = try makePod(uid, name, identity, enrollment, found)
             try issueContexts(for: pod)
             let plan = pod.isRedirected ? RedirectionPlan(options(enrollment)) : nil
-            let member = Member(pod: pod, enrollment: enrollment, plan: plan, path: path)
+            let member = Member(
+                pod: pod, enrollment: enrollment, plan: plan, path: path, addresses: probedAddresses(enrollment, pod))
             try openListeners(pod)
             members[uid] = member
             if let plan {
@@ -334,20 +347,29 @@ final class PodRegistry {
         else {
             return leave(uid, member, drain: Nanoseconds(0), now: now)
         }
-        var changed = Member(pod: member.pod, enrollment: enrollment, plan: member.plan, path: member.path)
-        if member.plan != nil {
-            let plan = RedirectionPlan(options(enrollment))
+        replan(uid, member, enrollment)
+    }
+
+    /// Writes the rules of all members anew: the probe addresses may pass now, or may not any more.
+    func replan() {
+        for (uid, member) in members { replan(uid, member, member.enrollment) }
+    }
+
+    private func replan(_ uid: String, _ member: Member, _ enrollment: Enrollment) {
+        var plan = member.plan
+        if plan != nil {
+            let changed = RedirectionPlan(options(enrollment))
             do throws(RedirectionError) {
-                try redirection.apply(plan, in: member.pod.network)
-                changed = Member(pod: member.pod, enrollment: enrollment, plan: plan, path: member.path)
-                observer.planned(plan, member.pod)
+                try redirection.apply(changed, in: member.pod.network)
             } catch {
-                observer.redirectionFailed(member.pod, "\(error)")
-                changed = Member(
-                    pod: member.pod, enrollment: member.enrollment, plan: member.plan, path: member.path)
+                return observer.redirectionFailed(member.pod, "\(error)")
             }
+            observer.planned(changed, member.pod)
+            plan = changed
         }
-        members[uid] = changed
+        members[uid] = Member(
+            pod: member.pod, enrollment: enrollment, plan: plan, path: member.path,
+            addresses: enrollment.addresses.isEmpty ? member.addresses : probedAddresses(enrollment, member.pod))
     }
 
     /// A pod leaves: new connections are not captured from now on, and those that are have `drain` to end.

@@ -25,6 +25,8 @@ struct StartedParts {
     let admin: AdminServer
     let registry: PodRegistry
     private(set) var mesh: MeshIndex
+    /// Exempts the kubelet's probes; nil where they are not to be.
+    let probes: KubeletProbes?
     /// Where the CNI plugin asks; nil when it does not.
     let plugin: CNIServer?
 
@@ -61,9 +63,10 @@ struct StartedParts {
         }
         state = ControlState(configuration, snapshot: snapshot, findings: loaded.findings, mailboxes: mailboxes)
         admin = try state.serve(metrics, log.levels)
+        probes = try KubeletProbes(configuration, observer)
         registry = PodRegistry(
             configuration: configuration, own: own, redirection: try Self.openRedirection(), certificates: certificates,
-            workers: mailboxes, observer: observer, reports: PodReports(configuration, source))
+            workers: mailboxes, probes: probes, observer: observer, reports: PodReports(configuration, source))
         plugin = try Self.openPlugin(configuration)
         do throws(JoinError) { try registry.startForwards() } catch { throw .forward("\(error)") }
         observer.configurationChanged(loaded.findings, new: loaded.newFindings, snapshotTime: source.snapshotTime)

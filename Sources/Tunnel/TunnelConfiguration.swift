@@ -22,6 +22,8 @@ package struct TunnelConfiguration: Sendable {
     package var stateDirectory = ""
     /// Where the node's processes are seen, by whose cgroups pods' namespaces are found in a cluster (`--proc`).
     package var processDirectory = "/proc"
+    /// The kubelet's control group (`--kubelet-cgroup`); empty: that of its process; `none`: its probes are not exempt.
+    package var kubeletGroup = ""
     /// Where the CNI plugin of the node asks (`--cni-socket`); empty: it does not.
     package var cniSocket = ""
     /// Folder of the runtime's lists of plugins, in which ours is kept chained (`--cni-conf-dir`); empty: it is left alone.

@@ -30,6 +30,7 @@ package final class TunnelProcess {
     private let admin: AdminServer
     private let mailboxes: [Mailbox<WorkerMessage>]
     private let running: RunningWorkers
+    private let probes: KubeletProbes?
     private let plugin: CNIServer?
     private let chain: PluginChain?
     private let enrolled: EnrolledNamespaces?
@@ -68,6 +69,7 @@ package final class TunnelProcess {
         running = parts.running
         admin = parts.admin
         registry = parts.registry
+        probes = parts.probes
         plugin = parts.plugin
         chain = PluginChain(configuration, parts.observer)
         enrolled = EnrolledNamespaces(configuration, parts.observer)
@@ -113,9 +115,12 @@ package final class TunnelProcess {
 
     private func waitForWork() -> Work {
         let outcome = signals.wait(
-            alsoFor: [source.descriptor, clock.descriptor] + certificates.descriptors + (plugin?.descriptors ?? []),
+            alsoFor: [source.descriptor, clock.descriptor, probes?.descriptor ?? -1] + certificates.descriptors
+                + (plugin?.descriptors ?? []),
             urgent: mounts.descriptor, milliseconds: pauseMilliseconds())
         if outcome.isUrgent { lookTime = min(lookTime, MonotonicClock.now() + Self.lookDelay) }
+        // The kubelet is being started anew: its group is there, it is not.
+        if outcome.readable[2], probes?.receive() == true { lookTime = MonotonicClock.now() }
         // That the loop comes by suffices: certificates are looked at then.
         if outcome.readable[1] { clock.watchOn() }
         if let number = outcome.signal { return .signal(number) }
@@ -140,13 +145,14 @@ package final class TunnelProcess {
         if lookTime <= now {
             lookTime = .distantFuture
             keepPlugin()
+            registry.lookAtProbes()
             if registry.leaveReplaced(now: now) {
                 registry.reconcile(with: state.snapshot, now: now)
                 state.update(certificates: certificates.current, pending: registry.pending)
             }
         }
         // Who writes the runtime's lists does not tell either.
-        if registry.hasLinks || chain != nil { lookTime = min(lookTime, now + Self.lookInterval) }
+        if registry.hasLinks || chain != nil || probes != nil { lookTime = min(lookTime, now + Self.lookInterval) }
     }
 
     /// Keeps the CNI plugin where the runtime finds it, and what it needs while no tunnel runs.

@@ -83,6 +83,9 @@ enum CNICommand {
                 .choice(
                     "when-away", \.installation.configuration.whenAway,
                     "What happens to new pods while no tunnel runs."),
+                .text(
+                    "own-namespace", "NAME", \.installation.configuration.ownNamespace,
+                    "Namespace of the tunnel itself, whose pods never wait for it."),
             ],
             examples: [("ambit-tunnel cni install", "Install with the usual folders")])
     }

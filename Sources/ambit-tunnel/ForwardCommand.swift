@@ -34,8 +34,8 @@ enum ForwardCommand {
     /// What `run` has as well, and what it has not.
     static var options: [Option<TunnelConfiguration>] {
         let ofNodesOnly: Set<String> = [
-            "node", "proc", "cni-socket", "cni-conf-dir", "pod-reports", "outbound-port", "inbound-plaintext-port",
-            "source-address",
+            "node", "proc", "kubelet-cgroup", "cni-socket", "cni-conf-dir", "pod-reports", "outbound-port",
+            "inbound-plaintext-port", "source-address",
         ]
         let own: [Option<TunnelConfiguration>] = [
             Option(

@@ -23,7 +23,8 @@ enum MachineCheck {
     }
 
     static func findings(_ configuration: TunnelConfiguration) -> [Finding] {
-        capabilities() + kernel() + limits() + cryptography(configuration) + ports(configuration) + files(configuration)
+        capabilities() + kernel() + probes(configuration) + limits() + cryptography(configuration)
+            + ports(configuration) + files(configuration)
     }
 
     /// capabilities(7): the bits of `CapEff`.
@@ -60,6 +61,17 @@ enum MachineCheck {
             findings.append(Finding(verdict: .doubtful, subject: "IPv6", advice: "is off here; IPv4 is served alone"))
         }
         return findings
+    }
+
+    private static func probes(_ configuration: TunnelConfiguration) -> [Finding] {
+        guard configuration.followsCluster, configuration.kubeletGroup != KubeletProbes.none else { return [] }
+        let obstacle = KubeletProbes.obstacle(configuration)
+        return [
+            finding(
+                obstacle == nil, "kubelet",
+                "its probes get no exemption, and pods under STRICT refuse them: \(obstacle ?? "")",
+                otherwise: .doubtful)
+        ]
     }
 
     private static func limits() -> [Finding] {

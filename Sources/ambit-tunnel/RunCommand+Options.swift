@@ -29,6 +29,11 @@ extension RunCommand {
                 "proc", "DIR", \.processDirectory,
                 "Where the node's processes are seen: /proc, or the node's as it is mounted."
             ),
+            Option(
+                "kubelet-cgroup", "PATH", \.kubeletGroup,
+                "Control group of the kubelet, whose probes are exempt; not given, it is looked for; none: no exemption.",
+                expected: "a path from the root of the hierarchy, as /system.slice/kubelet.service, or none",
+                show: { $0 }, read: { $0.hasPrefix("/") || $0 == "none" ? $0 : nil }),
             .text("cni-socket", "PATH", \.cniSocket, "Where the node's CNI plugin asks; not given, it cannot."),
             .text(
                 "cni-conf-dir", "DIR", \.cniDirectory,

@@ -17,7 +17,7 @@ struct CNIChainTests {
         }
         """#
     private static let entry =
-        #"{"type":"ambit-cni","socket":"/run/ambit/cni.sock","enrolledNamespaces":"/var/lib/ambit/tunnel/enrolled-namespaces","whenAway":"fail-enrolled","timeoutSeconds":20}"#
+        #"{"type":"ambit-cni","socket":"/run/ambit/cni.sock","enrolledNamespaces":"/var/lib/ambit/tunnel/enrolled-namespaces","whenAway":"fail-enrolled","ownNamespace":"ambit-system","timeoutSeconds":20}"#
     private static let others =
         #"{"cniVersion":"0.3.1","name":"kindnet","disableCheck":true,"mtu":1500,"rate":1.5,"plugins":[{"type":"ptp","ipam":{"ranges":[[{"subnet":"10.244.0.0/24"}]]}},{"type":"portmap","capabilities":{"portMappings":true}}"#
 

@@ -87,10 +87,26 @@ struct CNIPluginTests {
         #expect(!call("ADD", Self.configuration(more: more)).isGood, "a folder")
     }
 
+    @Test("Pods of the tunnel's own namespace never wait for the tunnel", arguments: ["fail", "fail-enrolled"])
+    func ownNamespace(setting: String) throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "ambit-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data("ambit-system\nshop\n".utf8).write(to: file)
+        func add(_ more: String) -> Bool {
+            let settings = #","whenAway":"\#(setting)","enrolledNamespaces":"\#(file.path)"\#(more)"#
+            return call("ADD", Self.configuration(more: settings)).isGood
+        }
+        #expect(!add("") && add(#","ownNamespace":"shop""#))
+        var environment = Self.pod
+        environment["CNI_ARGS"] = "K8S_POD_NAMESPACE=ambit-system;K8S_POD_NAME=ambit-tunnel-x;K8S_POD_UID=u"
+        #expect(call("ADD", Self.configuration(more: #","whenAway":"\#(setting)""#), environment).isGood)
+    }
+
     @Test("DEL, GC and STATUS never fail for want of a tunnel; what is no pod is no business of ours")
     func others() {
         for command in ["DEL", "GC", "STATUS"] { #expect(call(command, Self.configuration()).isGood) }
-        #expect(!call("STATUS", Self.configuration(more: #","whenAway":"fail""#)).isGood)
+        // Otherwise the node would not start its tunnel either.
+        #expect(call("STATUS", Self.configuration(more: #","whenAway":"fail""#)).isGood)
         var environment = Self.pod
         environment["CNI_ARGS"] = nil
         #expect(call("ADD", Self.configuration(more: #","whenAway":"fail""#), environment).isGood)

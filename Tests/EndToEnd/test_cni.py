@@ -154,6 +154,9 @@ def test_while_the_tunnel_is_away_only_pods_of_enrolled_namespaces_wait(world, n
     assert node.call("ADD", other) == (0, RESULT)
     assert node.call("ADD", enrolled, whenAway="allow") == (0, RESULT)
     assert node.call("ADD", other, whenAway="fail")[0] == 1
+    # Nobody but the runtime starts the tunnel.
+    assert node.call("ADD", other, whenAway="fail", ownNamespace="plain") == (0, RESULT)
+    assert node.call("STATUS", other, whenAway="fail") == (0, None)
     assert node.call("DEL", enrolled) == (0, None)
     node.tunnel.start()
     assert node.call("ADD", enrolled) == (0, RESULT)

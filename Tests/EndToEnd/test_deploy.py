@@ -13,6 +13,8 @@ import pytest
 from mesh import container, kubernetes, manifests
 from mesh.certificate_service import ClusterCertificateService
 from mesh.command import run
+from mesh.kubelet import Kubelet
+from mesh.manifests import peer_authentication
 from mesh.serving import exchange
 from mesh.tunnel import binary
 from mesh.waiting import eventually
@@ -119,6 +121,8 @@ class Installation:
             # The arguments as they are, then what another machine makes different.
             words = [*daemon["args"], "--kubernetes", "--kubeconfig", kubeconfig, "--proc", world.folder.processes.path,
                      *self.service.tunnel_options(tunnel.node)]
+            # What stands in place of /proc shows the first node alone.
+            words += ["--kubelet-cgroup=none"] if tunnel.node is not self.client.node else []
             volumes = self.volumes + self.image.volumes(self.pod, daemon, self.node_root(tunnel.node))
             tunnel.command = lambda words=words, volumes=volumes: self.image.command(daemon, *words, volumes=volumes)
             tunnel.env = {"NODE_NAME": tunnel.node.name}
@@ -170,6 +174,7 @@ def test_tunnels_and_identity_service_run_in_their_image_as_the_manifests_say_wi
     server.kubectl("-n", SYSTEM, "patch", "configmap", "ambit-ca-root", "--type=merge", "-p", '{"data": {"root-cert.pem": "x"}}')
     installation.service.start()
     eventually(lambda: server.request(roots)["data"] == {"root-cert.pem": published}, 30)
+    kubelet = Kubelet(world, client.node)
     world.start()
     probe = installation.pod["containers"][0]["readinessProbe"]["httpGet"]
     assert client.node.tunnel.get(probe["port"], probe["path"])[0] == 200
@@ -180,6 +185,10 @@ def test_tunnels_and_identity_service_run_in_their_image_as_the_manifests_say_wi
         exchange(connection)
     entry = client.node.tunnel.wait_access(direction="outbound", src__workload="client")
     assert entry["dst.identity"] == peer.spiffe_id
+    client.serve(8080)
+    world.folder.apply(peer_authentication("default", "default", "STRICT"))
+    eventually(lambda: kubelet.probe(client.addresses[4]) == "probe", 5)
+    assert client.node.tunnel.metrics().total("ambit_probes_exempt") == 1
 
     # A pod that cannot join, for one reason and then another: its Event is made, then changed.
     pod = world.pod("stray", client.node, apply=False)

@@ -91,7 +91,7 @@ struct PodRedirectionTests {
         let pod = try TestPod()
         try PodRedirection().apply(plan, in: pod.pod)
         let written = try pod.inPod { try Shell.lines(Self.ruleset) }
-        for chain in RedirectionPlan.Chain.allCases {
+        for chain in NetfilterTableName.pod.chains {
             for rule in plan.rules(of: chain) {
                 let text = rule.description.split(separator: "\"").joined(separator: "\\\"")
                 try pod.inPod { try Shell.run("nft \"add rule inet ambit \(chain.rawValue) \(text)\"") }
@@ -101,7 +101,7 @@ struct PodRedirectionTests {
         let twice = try pod.inPod { try Shell.lines(Self.ruleset) }
         #expect(Set(twice) == Set(written))
         #expect(
-            twice.count == written.count + RedirectionPlan.Chain.allCases.reduce(0) { $0 + plan.rules(of: $1).count })
+            twice.count == written.count + NetfilterTableName.pod.chains.reduce(0) { $0 + plan.rules(of: $1).count })
     }
 
     @Test("apply is idempotent, and verify finds nothing to object to", arguments: plans)

@@ -16,11 +16,14 @@ struct RedirectionErrorTests {
             (.commit, EPERM, "CAP_NET_ADMIN"),  // nfnetlink.c: the whole batch
             (.routeRule(.ipv4), EPERM, "CAP_NET_ADMIN"),  // rtnetlink.c
             (.commit, EOPNOTSUPP, "nf_tables"),  // nfnetlink.c: nobody serves the subsystem
-            (.table, EAFNOSUPPORT, "CONFIG_NF_TABLES_INET"),
+            (.table(.pod), EAFNOSUPPORT, "CONFIG_NF_TABLES_INET"),
             (.chain(.redirectOutput), ENOENT, "nft_chain_nat"),  // nf_tables_api.c: no such chain type
             (.rule(.redirectOutput, position: 3), ENOENT, "nft_redir"),  // no such expression
             (.rule(.markOutput, position: 0), ENOENT, "nft_ct"),
             (.rule(.zoneOutput, position: 0), EOPNOTSUPP, "CONFIG_NF_CONNTRACK_ZONES"),  // nft_ct.c
+            (.table(.bridge), EOPNOTSUPP, "CONFIG_NF_TABLES_BRIDGE"),
+            (.rule(.markProbes, position: 2), ENOENT, "nft_socket"),
+            (.rule(.markProbes, position: 2), EOPNOTSUPP, "Linux 5.13"),
             (.routeRule(.ipv6), EAFNOSUPPORT, "CONFIG_IPV6_MULTIPLE_TABLES"),
             (
                 .rule(.redirectOutput, position: 3), EINVAL,

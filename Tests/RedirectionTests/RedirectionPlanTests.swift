@@ -9,7 +9,7 @@ import Testing
 @Suite("RedirectionPlan")
 struct RedirectionPlanTests {
     private static func rules(
-        _ chain: RedirectionPlan.Chain, _ change: (inout RedirectionOptions) -> Void = { _ in }
+        _ chain: NetfilterChain, _ change: (inout RedirectionOptions) -> Void = { _ in }
     ) -> [String] {
         var options = RedirectionOptions()
         change(&options)
@@ -57,7 +57,7 @@ struct RedirectionPlanTests {
     func options() throws {
         #expect(Self.rules(.redirectPrerouting) { $0.capturesInbound = false } == [])
         #expect(Self.rules(.redirectOutput) { $0.capturesInbound = false } == Self.rules(.redirectOutput))
-        for chain in [RedirectionPlan.Chain.redirectPrerouting, .redirectOutput] {
+        for chain in [NetfilterChain.redirectPrerouting, .redirectOutput] {
             #expect(Self.rules(chain) { $0.exemptsProbes = false } == Array(Self.rules(chain).dropFirst(2)))
         }
         let ports = Self.rules(.redirectPrerouting) {
@@ -117,7 +117,7 @@ struct RedirectionPlanTests {
     @Test("issue 2: a pod that leaves keeps the marks of live connections and captures nothing")
     func draining() {
         let plan = RedirectionPlan(RedirectionOptions())
-        for chain in [RedirectionPlan.Chain.zoneOutput, .markPrerouting, .markOutput] {
+        for chain in [NetfilterChain.zoneOutput, .markPrerouting, .markOutput] {
             #expect(plan.draining.rules(of: chain) == plan.rules(of: chain))
         }
         #expect(plan.draining.rules(of: .redirectPrerouting) == [])
@@ -128,7 +128,7 @@ struct RedirectionPlanTests {
     @Test("no loops: no chain redirects a packet that carries the tunnel's mark")
     func noLoops() {
         let plan = RedirectionPlan(RedirectionOptions())
-        for rule in RedirectionPlan.Chain.allCases.flatMap(plan.rules) {
+        for rule in NetfilterTableName.pod.chains.flatMap(plan.rules) {
             guard case .redirect = rule.statement else { continue }
             #expect(rule.matches.contains(.packetMarkOtherThan(.tunnelPackets)))
         }

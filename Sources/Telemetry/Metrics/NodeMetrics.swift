@@ -27,6 +27,8 @@ package final class NodeMetrics: Sendable {
     package let proxiesStarted: Counter
     /// Pods that ended to be served.
     package let proxiesStopped: Counter
+    /// Whether the kubelet's probes of captured pods are exempt from capture: 1 or 0.
+    package let probesExempt: Gauge
     /// When the snapshot in use was made, in seconds since 1970; 0 before the first.
     package let configurationTime: Gauge
     /// When what serves now was written down by a process before, in seconds since 1970; 0 when it is first-hand.
@@ -54,6 +56,9 @@ package final class NodeMetrics: Sendable {
             MetricFamily(.counter, "workload_manager_proxies_started", "The total number of pods that were started"))
         proxiesStopped = registry.counter(
             MetricFamily(.counter, "workload_manager_proxies_stopped", "The total number of pods that were stopped"))
+        probesExempt = registry.gauge(
+            MetricFamily(
+                .gauge, "ambit_probes_exempt", "Whether the kubelet's probes of captured pods are exempt from capture"))
         configurationTime = registry.gauge(
             MetricFamily(
                 .gauge, "ambit_config_last_update_timestamp_seconds",
