@@ -86,7 +86,7 @@ extension RouteTableBuilder {
         var members: [Member] = []
         for (number, position) in record.endpoints.positions.enumerated() {
             let endpoint = mesh.services.endpoints[position]
-            let own = meshIndex.labels(of: endpoint.workload)
+            let own = labels[endpoint.workload]
             guard wanted.allSatisfy({ own[$0.key] == $0.value }), isReachable(endpoint.workload),
                 let port = mesh.targetPort(of: reference.port, service: service, endpoint: endpoint),
                 let address = address(of: endpoint.workload, record.ipFamilies)

@@ -56,8 +56,8 @@ extension RouteTableBuilder {
 
     /// How many labels, from the last, the two do not share; `key=value` wants that value of the endpoint.
     private func rank(_ member: Member, _ origin: WorkloadIndex, _ keys: [String]) -> Int {
-        let own = meshIndex.labels(of: origin)
-        let other = meshIndex.labels(of: member.workload)
+        let own = labels[origin]
+        let other = labels[member.workload]
         for (number, key) in keys.enumerated() {
             let parts = key.split(separator: "=", maxSplits: 1).map(String.init)
             guard let name = parts.first else { continue }

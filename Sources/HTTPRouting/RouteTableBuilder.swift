@@ -10,7 +10,8 @@ internal import RegularExpressions
 ///
 /// Owns all resolution of names: nothing after it compares texts to find out what belongs together.
 struct RouteTableBuilder {
-    let meshIndex: MeshIndex
+    let routes: MeshRoutes
+    let labels: WorkloadLabels
     let mesh: MeshSnapshot
     let options: RouteTable.Options
     let now: MonotonicTime
@@ -61,7 +62,8 @@ struct RouteTableBuilder {
     var expressionCache = ExpressionCache()
 
     init(_ index: MeshIndex, mesh: MeshSnapshot, options: RouteTable.Options, now: MonotonicTime) {
-        meshIndex = index
+        routes = index.routes
+        labels = index.labels
         self.mesh = mesh
         self.options = options
         self.now = now
@@ -76,7 +78,7 @@ struct RouteTableBuilder {
         rules.append(record(of: implied, action: .scope, filters: FilterRecord()))
         origins.append(implied.origin)
         backends.append(BackendRecord(cluster: nil, cumulativeWeight: 0, filters: FilterRecord()))
-        let bound = Dictionary(grouping: meshIndex.routes.bindings) { binding in
+        let bound = Dictionary(grouping: routes.bindings) { binding in
             BackendReference(service: Self.lowercased(binding.service), port: binding.port)
         }
         for position in 0..<mesh.services.records.count { addScopes(of: ServiceIndex(UInt32(position)), bound) }
@@ -91,7 +93,7 @@ struct RouteTableBuilder {
             let key = ServiceKey(namespace: mesh[record.namespace], hostname: mesh[record.hostname])
             servicesByKey[key] = ServiceIndex(UInt32(position))
         }
-        for policy in meshIndex.routes.destinationPolicies {
+        for policy in routes.destinationPolicies {
             let service = Self.lowercased(policy.service)
             if policiesByService[service] == nil { policiesByService[service] = policy }
         }
@@ -158,8 +160,8 @@ struct RouteTableBuilder {
         if let known = labelSetIndexes[wanted] { return known }
         var bits = ContiguousArray<UInt64>(repeating: 0, count: (mesh.workloadCount + 63) / 64)
         for workload in mesh.workloadIndexes {
-            let labels = meshIndex.labels(of: workload)
-            guard wanted.allSatisfy({ labels[$0.key] == $0.value }) else { continue }
+            let own = labels[workload]
+            guard wanted.allSatisfy({ own[$0.key] == $0.value }) else { continue }
             bits[workload.position >> 6] |= 1 << UInt64(workload.position & 63)
         }
         labelSets.append(bits)

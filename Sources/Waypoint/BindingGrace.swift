@@ -62,7 +62,7 @@ struct BindingGrace {
                 mesh.services.records.filter { !$0.isVacant && isOwn($0.waypoint) }
                     .map { ServiceKey(namespace: mesh[$0.namespace], hostname: mesh[$0.hostname]) }))
         workloads.update(
-            now, Set(mesh.workloadIndexes.map { mesh[$0] }.filter { isOwn($0.waypoint) }.map { mesh[$0.uid] }))
+            now, Set(mesh.workloadIndexes.filter { isOwn(mesh[$0].waypoint) }.map { mesh[mesh[$0].uid] }))
         let present = index.waypoint(namespace: namespace, name: name)
         if let present { gateway = present }
         guard deadline != nil, let gateway else { return nil }

@@ -64,10 +64,16 @@ package struct MeshIndex {
         builder.uniqueWaypoints.first { $0.namespace == namespace && $0.name == name }
     }
 
+    /// The labels of all workloads.
+    package var labels: WorkloadLabels { WorkloadLabels(sources: builder.workloadSources) }
+}
+
+/// The labels of a mesh's workloads: what of the index whoever compiles routes reads per endpoint.
+package struct WorkloadLabels: Sendable {
+    fileprivate let sources: ChunkedArray<SnapshotBuilder.WorkloadSource>
+
     /// The labels of a workload; none at a vacant place.
-    package func labels(of workload: WorkloadIndex) -> [String: String] {
-        builder.workloadSources[workload.position].labels
-    }
+    package subscript(_ workload: WorkloadIndex) -> [String: String] { sources[workload.position].labels }
 }
 
 extension SnapshotBuilder {
