@@ -45,7 +45,7 @@ endef
 
 .PHONY: help deps deps-build deps-grpc deps-prometheus deps-interop deps-bench build build-debug test test-unit test-e2e \
         test-traffic-and-sanitizers test-e2e-address build-thread build-address test-thread test-address test-rotation test-million soak demo interop \
-        simulation cost conformance conformance-server fuzz bench bench-quick bench-scale bench-path bench-http2 bench-idle bench-routes \
+        simulation cost conformance conformance-server fuzz bench bench-quick bench-scale bench-path bench-cluster bench-http2 bench-idle bench-routes \
         images deploy undeploy test-kubernetes fmt lint gates check clean
 
 help: ## list the targets
@@ -199,6 +199,9 @@ bench-path: deps-bench ## what redirection and namespaces cost on top: pods of t
 
 bench-scale: deps-bench build ## how cost grows with workloads, policies, routes and connections; BENCH="--only routes" picks
 	Tests/Benchmarks/bench scale $(BENCH)
+
+bench-cluster: deps build ## what a tunnel costs in clusters of 10, 100 and 1,000 nodes, simulated (root); CLUSTER="--nodes 10 --what waypoint"
+	$(PYTHON) -B Tests/Benchmarks/cluster.py $(CLUSTER)
 
 bench-http2: deps-build ## the HTTP/2 core and libnghttp2 on the same work
 	@$(call install,$(BENCHMARK_PACKAGES))

@@ -40,7 +40,8 @@ package final class ClusterSource {
         }
     }
 
-    /// How long a start waits for the first lists: then it fails, says why, and whoever runs it tries again.
+    /// How long a start waits for the first lists without another object: then it fails, says why, and whoever runs it tries
+    /// again.
     package static var startTimeout: Nanoseconds { .seconds(60) }
 
     /// How long a start that has a snapshot waits for the API server before it begins with that.
@@ -74,6 +75,8 @@ package final class ClusterSource {
     private var reported: Set<Finding> = []
     private var lastModel: MeshModel?
     private var hasTold = false
+    /// When an object has come last.
+    private(set) var lastObjectTime = MonotonicTime(nanoseconds: 0)
     /// Told of every object that is set, and of every one that is gone, for who keeps an index of objects instead of a mesh.
     package var onChange: ((ObjectKey, ManifestObject?) -> Void)?
 
@@ -152,6 +155,7 @@ package final class ClusterSource {
     package func receiveEvents(now: MonotonicTime) {
         for update in updates.takeAll() {
             take(update)
+            if case .set = update { lastObjectTime = now }
             debouncer.note(now: now)
         }
     }

@@ -62,13 +62,13 @@ package final class ConfigurationSource {
     ) -> Result? {
         var reported: String?
         let start = MonotonicClock.now()
-        let deadline = start + ClusterSource.startTimeout
         var snapshotDeadline = start + ClusterSource.snapshotPatience
         while true {
             let now = MonotonicClock.now()
             if let result = poll(now) { return result }
-            guard now < deadline else { return nil }
+            var deadline = start + ClusterSource.startTimeout
             if case .cluster(let cluster) = origin {
+                deadline = max(deadline, cluster.lastObjectTime + ClusterSource.startTimeout)
                 if let trouble = cluster.trouble, trouble != reported {
                     report(trouble)
                     reported = trouble
@@ -85,6 +85,7 @@ package final class ConfigurationSource {
                     }
                 }
             }
+            guard now < deadline else { return nil }
             let milliseconds = CInt(clamping: (min(deadline, snapshotDeadline) - now).milliseconds + 1)
             if signals.wait(alsoFor: descriptor, milliseconds: milliseconds).signal != nil { return nil }
         }

@@ -178,7 +178,11 @@ private final class SnapshotWriter {
         while !isStopped {
             for change in keeper.takeAll() { take(change) }
             let now = MonotonicClock.now()
-            if isDue, nextWrite <= now { write(now: now) }
+            if isDue, nextWrite <= now {
+                write(now: now)
+                // A large file has taken twice its size.
+                if nextWrite - lastWrite > Self.interval { ProcessMemory.giveBackUnused() }
+            }
             _ = poller.value.wait(timeout: isDue ? max(Nanoseconds(0), nextWrite - MonotonicClock.now()) : nil)
         }
         keeper.close()

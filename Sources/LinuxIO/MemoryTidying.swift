@@ -7,6 +7,10 @@ package import Bytes
 /// change, so that workers have dropped the old snapshot and a series of changes keeps the code that reads them at hand.
 package struct MemoryTidying: Sendable {
     private static let delay = Nanoseconds.milliseconds(250)
+    /// In a large cluster there always was a change just now.
+    private static let longestDelay = Nanoseconds.seconds(10)
+    /// When the first change was that `run` has done nothing for.
+    private var firstChange: MonotonicTime?
     /// When `run` has something to do; never while there was no change.
     package private(set) var deadline = MonotonicTime.distantFuture
 
@@ -15,13 +19,17 @@ package struct MemoryTidying: Sendable {
 
     /// Notes that there was a change just now.
     package mutating func changed() {
-        deadline = MonotonicClock.now() + Self.delay
+        let now = MonotonicClock.now()
+        let first = firstChange ?? now
+        firstChange = first
+        deadline = min(now + Self.delay, first + Self.longestDelay)
     }
 
     /// Gives memory back if that is due; it costs some milliseconds.
     package mutating func run() {
         guard deadline <= MonotonicClock.now() else { return }
         deadline = .distantFuture
+        firstChange = nil
         ProcessMemory.giveBackUnused()
     }
 }
