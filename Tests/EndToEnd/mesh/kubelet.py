@@ -19,7 +19,7 @@ print("ready", flush=True)
 for line in sys.stdin:
     address, port = line.split()
     try:
-        with socket.create_connection((address, int(port)), timeout=5) as connection:
+        with socket.create_connection((address, int(port)), timeout=30) as connection:
             connection.sendall(b"probe")
             print(connection.recv(5).decode() or "nothing", flush=True)
     except OSError as error:
