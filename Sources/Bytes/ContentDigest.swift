@@ -10,6 +10,11 @@ package struct ContentDigest: Hashable, Sendable {
 
     /// The digest of `octets`.
     package init(_ octets: [UInt8]) {
+        add(octets[...])
+    }
+
+    /// Makes it the digest of what it was of before, with `octets` behind.
+    package mutating func add(_ octets: ArraySlice<UInt8>) {
         // Not of any sequence: other modules would call that unspecialised, with an allocation for each octet.
         for octet in octets { value = (value ^ UInt64(octet)) &* 0x100_0000_01B3 }
     }

@@ -35,7 +35,7 @@ struct APICall {
         guard body.count + octets.count <= (isGood ? APICalls.maximumBody : APICalls.maximumProblem) else {
             throw .tooLarge
         }
-        for index in octets.indices { body.append(octets[index]) }
+        body.append(copying: octets)
     }
 
     /// How the answer ends when nothing more comes.

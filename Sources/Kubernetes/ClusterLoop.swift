@@ -25,6 +25,8 @@ final class ClusterLoop {
     private let poller: PollerBox
     private var reduction: ObjectReduction
     private var reflectors: [Reflector]
+    /// What is read of each one's objects in a list, and of the events of its watch.
+    private let selections: [(item: JSONSelection, event: JSONSelection)]
     /// What was last said of each, so that it is said once.
     private var troubles: [String?]
     private var calls: [UInt64: Call] = [:]
@@ -64,9 +66,12 @@ final class ClusterLoop {
         self.keepsFacts = keepsFacts
         reporter = PodReporter(node: node)
         random = RandomSource(seed: seed)
-        reduction = ObjectReduction(reader: reader)
+        reduction = ObjectReduction(reader: reader, node: node)
         let start = now
         reflectors = kinds.compactMap { APIResource($0) }.map { Reflector($0, now: start) }
+        selections = reflectors.map {
+            (ObjectSelection.item($0.resource.kind), ObjectSelection.event($0.resource.kind))
+        }
         troubles = Array(repeating: nil, count: reflectors.count)
     }
 
@@ -196,7 +201,7 @@ final class ClusterLoop {
     private func takeItem(_ piece: [UInt8], _ index: Int) {
         let kind = reflectors[index].resource.kind
         do throws(KubernetesError) {
-            set(try YAMLNode(json: piece), index)
+            set(try YAMLNode(json: piece, selections[index].item), index)
         } catch {
             updates.post(.lost(kind, [Self.lostFinding(kind)]))
         }
@@ -219,7 +224,7 @@ final class ClusterLoop {
     private func takeEvent(_ piece: [UInt8], _ context: UInt64, _ index: Int) {
         let kind = reflectors[index].resource.kind
         do throws(KubernetesError) {
-            switch try WatchEvent(piece) {
+            switch try WatchEvent(piece, selections[index].event) {
             case .set(let node, let version):
                 set(node, index)
                 reflectors[index].noted(resourceVersion: version)

@@ -215,10 +215,10 @@ package final class ClusterSource {
     package func restore() throws(KubernetesError) {
         guard let keeper else { throw .snapshot(.none) }
         let snapshot = try keeper.read()
-        var reduction = ObjectReduction(reader: options.reader)
+        var reduction = ObjectReduction(reader: options.reader, node: options.reportingNode)
         var restored: [ManifestObject] = []
         for record in snapshot.records where unsynced.contains(record.key.kind) {
-            let node = try YAMLNode(json: Array(record.octets))
+            let node = try YAMLNode(json: record.octets)
             let version = node["apiVersion"]?.string ?? ""
             guard case .set(let object, _) = reduction.update(node, record.key.kind, apiVersion: version),
                 object.key == record.key

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Bytes
+
 /// Cuts a stream of JSON into objects without parsing them, so that a list of any length needs the memory of one object.
 ///
 /// It counts brackets outside of strings and leaves everything else to the parser that reads the objects. What is not JSON
@@ -49,14 +51,19 @@ package struct JSONSplitter: Sendable {
     /// - Throws: `.tooLarge`, `.malformed`.
     package mutating func receive(_ octets: Span<UInt8>, into pieces: inout [[UInt8]]) throws(KubernetesError) {
         var start = 0  // of the octets that belong to the piece under way
-        for index in octets.indices {
-            let octet = octets[index]
+        var index = 0
+        while index < octets.count {
             let wasInPiece = isInPiece
             if isInString {
-                take(inString: octet)
-                if !wasInPiece { try appendRest(octet) }
+                if wasInPiece, !isEscaped { index = octets.endOfPlainText(from: index) }
+                guard index < octets.count else { break }
+                take(inString: octets[index])
+                if !wasInPiece { try appendRest(octets[index]) }
+                index += 1
                 continue
             }
+            let octet = octets[index]
+            index += 1
             switch octet {
             case UInt8(ascii: "\""):
                 isInString = true
@@ -67,12 +74,12 @@ package struct JSONSplitter: Sendable {
                 }
                 depth += 1
                 guard depth <= 512 else { throw .malformed }
-                if !wasInPiece, isInPiece { start = index }
+                if !wasInPiece, isInPiece { start = index - 1 }
             case UInt8(ascii: "}"), UInt8(ascii: "]"):
                 depth -= 1
                 guard depth >= 0 else { throw .malformed }
                 if wasInPiece, !isInPiece {
-                    try append(octets.extracting(start..<(index + 1)))
+                    try append(octets.extracting(start..<index))
                     pieces.append(piece)
                     piece = []
                     continue
@@ -99,8 +106,7 @@ package struct JSONSplitter: Sendable {
 
     private mutating func append(_ octets: Span<UInt8>) throws(KubernetesError) {
         guard piece.count + octets.count <= Self.maximumPiece else { throw .tooLarge }
-        piece.reserveCapacity(piece.count + octets.count)
-        for index in octets.indices { piece.append(octets[index]) }
+        piece.append(copying: octets)
     }
 
     private mutating func appendRest(_ octet: UInt8) throws(KubernetesError) {

@@ -6,14 +6,17 @@ internal import Manifest
 /// Reads objects of the API server and leaves out what the mesh does not need.
 struct ObjectReduction {
     let reader: ManifestReader
+    /// The node whose pods' captures we tell of in the API; empty for none.
+    let node: String
     /// Names of nodes, namespaces and owners, all labels of a Deployment's pods and the like are the same for many objects: they
     /// share their memory.
     private var texts = SharedValues<String>()
     private var maps = SharedValues<[String: String]>()
     private var ports = SharedValues<[String: UInt16]>()
 
-    init(reader: ManifestReader) {
+    init(reader: ManifestReader, node: String = "") {
         self.reader = reader
+        self.node = node
     }
 
     /// What an object means, as an update.
@@ -30,6 +33,7 @@ struct ObjectReduction {
         if var object = contents.objects.first, object.key.kind == kind {
             object.line = 0
             object.key.namespace = shared(object.key.namespace)
+            if case .pod(let pod) = object.body { dropReports(&object.metadata, pod) }
             reduce(&object.metadata, kind)
             reduce(&object.body)
             return .set(object, findings)
@@ -59,12 +63,18 @@ struct ObjectReduction {
         }
     }
 
+    /// That a tunnel captures a pod decides nothing where the tunnel says that it was itself who wrote so
+    /// (`PodReport.ownAnnotation`): only the tunnel of its node wants to know what it wrote.
+    private func dropReports(_ metadata: inout ObjectMetadata, _ pod: PodObject) {
+        guard node.isEmpty || pod.nodeName != node, metadata.annotations[PodReport.ownAnnotation] != nil else { return }
+        metadata.annotations[PodReport.ownAnnotation] = nil
+        metadata.annotations[PodReport.redirectionAnnotation] = nil
+    }
+
     /// Annotations that somebody in the mesh may read; not those that hold whole manifests.
     static func isRead(_ key: String) -> Bool {
         guard let slash = key.utf8.firstIndex(of: UInt8(ascii: "/")) else { return false }
-        let domain = key[..<slash]
-        return domain.hasSuffix("istio.io") || domain.hasSuffix("ambit.dev") || domain.hasSuffix("linkerd.io")
-            || domain == "service.kubernetes.io"
+        return ObjectSelection.annotationDomains.contains { key[..<slash].hasSuffix($0) }
     }
 
     private mutating func reduce(_ body: inout ManifestObject.Body) {

@@ -98,29 +98,43 @@ package final class SnapshotKeeper: Sendable {
     fileprivate var path: String { "\(directory)/objects" }
     fileprivate var lockedDirectory: String { directory }
 
-    fileprivate func snapshot(of records: [ObjectSnapshot.Record]) -> ObjectSnapshot {
-        ObjectSnapshot(
-            cluster: cluster, saved: WallClock.now() / 1_000_000_000, kinds: kinds, records: records)
+    /// The beginning of the file as it is written now.
+    fileprivate var newText: SnapshotText {
+        SnapshotText(cluster: cluster, saved: WallClock.now() / 1_000_000_000, kinds: kinds)
     }
 
     /// What was last written, by this process or one before it.
     ///
     /// - Throws: `.snapshot`, which says why it cannot be used.
     func read() throws(KubernetesError) -> ObjectSnapshot {
+        try ObjectSnapshot(reader())
+    }
+
+    /// Reads what was last written, object by object.
+    ///
+    /// - Throws: `.snapshot`, which says why it cannot be used.
+    fileprivate func reader() throws(KubernetesError) -> SnapshotReader {
         let status: FileSystem.Status
-        let text: [UInt8]
-        do throws(SystemError) {
-            status = try FileSystem.statusOfLink(path)
-            text = try FileSystem.contents(of: path, limit: ObjectSnapshot.maximumOctets + 1)
-        } catch {
+        do throws(SystemError) { status = try FileSystem.statusOfLink(path) } catch {
             throw .snapshot(error.isNotFound ? .none : .unreadable(errno: error.number))
         }
         guard status.kind == .regular, status.isOurs else { throw .snapshot(.notOurs) }
-        guard text.count <= ObjectSnapshot.maximumOctets else { throw .snapshot(.tooLarge) }
-        let snapshot = try ObjectSnapshot(text)
-        guard snapshot.cluster == cluster else { throw .snapshot(.otherCluster) }
-        guard snapshot.kinds.isSuperset(of: kinds) else { throw .snapshot(.otherKinds) }
-        return snapshot
+        let file: FileInput
+        do throws(SystemError) { file = try FileInput(path) } catch {
+            throw .snapshot(.unreadable(errno: error.number))
+        }
+        var count = 0
+        let reader = try SnapshotReader { (octets) throws(KubernetesError) in
+            count -= octets.count
+            do throws(SystemError) { try file.read(ObjectSnapshot.portion, into: &octets) } catch {
+                throw .snapshot(.unreadable(errno: error.number))
+            }
+            count += octets.count
+            guard count <= ObjectSnapshot.maximumOctets else { throw .snapshot(.tooLarge) }
+        }
+        guard reader.cluster == cluster else { throw .snapshot(.otherCluster) }
+        guard reader.kinds.isSuperset(of: kinds) else { throw .snapshot(.otherKinds) }
+        return reader
     }
 }
 
@@ -180,7 +194,7 @@ private final class SnapshotWriter {
             let now = MonotonicClock.now()
             if isDue, nextWrite <= now {
                 write(now: now)
-                // A large file has taken twice its size.
+                // What waited for a large file was as large.
                 if nextWrite - lastWrite > Self.interval { ProcessMemory.giveBackUnused() }
             }
             _ = poller.value.wait(timeout: isDue ? max(Nanoseconds(0), nextWrite - MonotonicClock.now()) : nil)
@@ -223,33 +237,45 @@ private final class SnapshotWriter {
 
     private func write(now: MonotonicTime) {
         do throws(KubernetesError) {
-            var records: [ObjectSnapshot.Record] = []
-            if let base {
-                guard try status() == base else { return stop("was changed by somebody else, and is left alone") }
-                records = try keeper.read().records.filter { !pending.keys.contains($0.key) }
-            }
-            for case (let key, .some(let octets)) in pending {
-                records.append(ObjectSnapshot.Record(key: key, octets: octets[...]))
-            }
-            records.sort { $0.key < $1.key }
-            let text = keeper.snapshot(of: records).text
-            guard text.count <= ObjectSnapshot.maximumOctets else { return stop("is larger than we take") }
-            do throws(SystemError) {
-                base = try FileReplacement.put(keeper.path, text)
-            } catch {
-                throw .snapshot(.unwritable(errno: error.number))
-            }
+            if let base, try status() != base { return stop("was changed by somebody else, and is left alone") }
+            guard let count = try put() else { return stop("is larger than we take") }
             for (key, octets) in pending { written[key] = octets.map { ContentDigest($0) } }
             pending = [:]
             pendingOctets = 0
             isHeard = false
             lastWrite = now
-            nextWrite = now + max(Self.interval, Nanoseconds(Int64(text.count) * Self.nanosecondsPerOctet))
+            nextWrite = now + max(Self.interval, Nanoseconds(Int64(count) * Self.nanosecondsPerOctet))
             keeper.note(nil)
         } catch {
             keeper.note(error)
             nextWrite = now + Self.retryInterval
         }
+    }
+
+    /// Puts the file as it was last written, with what has changed since, in its place.
+    ///
+    /// - Returns: its length; nil, and it stays as it is, when it would be too large.
+    private func put() throws(KubernetesError) -> Int? {
+        var output = try SnapshotOutput(keeper.path, keeper.newText)
+        var reader = base == nil ? nil : try keeper.reader()
+        var old = try reader?.next()
+        for key in pending.keys.sorted() {
+            while let record = old, record.key < key {
+                if !pending.keys.contains(record.key) { try output.append(record) }
+                old = try reader?.next()
+            }
+            if case .some(.some(let octets)) = pending[key] {
+                try output.append(ObjectSnapshot.Record(key: key, octets: octets))
+            }
+        }
+        while let record = old {
+            if !pending.keys.contains(record.key) { try output.append(record) }
+            old = try reader?.next()
+        }
+        let count = output.count
+        guard count <= ObjectSnapshot.maximumOctets else { return nil }
+        base = try output.put()
+        return count
     }
 
     private func status() throws(KubernetesError) -> FileSystem.Status? {

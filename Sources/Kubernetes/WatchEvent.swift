@@ -16,9 +16,10 @@ package enum WatchEvent: Sendable {
 
     /// Reads an event.
     ///
+    /// - Parameter selection: what is read of it.
     /// - Throws: `.malformed` when it is none, or cannot be read.
-    package init(_ octets: [UInt8]) throws(KubernetesError) {
-        let root = try YAMLNode(json: octets)
+    package init(_ octets: [UInt8], _ selection: JSONSelection = JSONSelection()) throws(KubernetesError) {
+        let root = try YAMLNode(json: octets, selection)
         guard let type = root["type"]?.string, let object = root["object"], object.kind == .mapping else {
             throw .malformed
         }
@@ -28,7 +29,7 @@ package enum WatchEvent: Sendable {
         case "ADDED", "MODIFIED": self = .set(object, resourceVersion: version)
         case "DELETED": self = .deleted(object, resourceVersion: version)
         case "BOOKMARK":
-            let end = metadata?["annotations"]?["k8s.io/initial-events-end"]?.string
+            let end = metadata?["annotations"]?[ObjectSelection.endOfList]?.string
             self = .bookmark(resourceVersion: version, isEndOfList: end == "true")
         case "ERROR": self = .error(APIStatus(object))
         default: throw .malformed
@@ -86,17 +87,18 @@ package struct APIStatus: Sendable, Equatable, CustomStringConvertible {
 }
 
 extension YAMLNode {
-    /// Reads one JSON value, as the API server writes it.
+    /// Reads one JSON object.
     ///
+    /// - Parameter selection: what is read of it.
     /// - Throws: `.malformed`.
-    package init(json octets: [UInt8]) throws(KubernetesError) {
-        let documents: [YAMLDocument]
+    package init(json octets: [UInt8], _ selection: JSONSelection = JSONSelection()) throws(KubernetesError) {
+        let document: YAMLDocument
         do throws(ManifestError) {
-            documents = try YAMLDocument.parse(octets)
+            document = try YAMLDocument.parse(json: octets, selection)
         } catch {
             throw .malformed
         }
-        guard documents.count == 1, documents[0].root.kind == .mapping else { throw .malformed }
-        self = documents[0].root
+        guard document.root.kind == .mapping else { throw .malformed }
+        self = document.root
     }
 }

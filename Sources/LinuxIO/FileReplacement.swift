@@ -75,15 +75,9 @@ package enum FileReplacement {
     package static func put(
         _ path: String, _ content: [UInt8], mode: UInt32 = 0o600
     ) throws(SystemError) -> FileSystem.Status {
-        remove(draftName(path))
-        let draft = try write(content, beside: path, mode: mode, owner: nil)
-        do throws(SystemError) {
-            try rename(draft, path)
-            return try FileSystem.statusOfLink(path)
-        } catch {
-            remove(draft)
-            throw error
-        }
+        let draft = try FileDraft(path, mode: mode)
+        try draft.append(content.span)
+        return try draft.put()
     }
 
     /// Makes a file that is not there yet, with mode 0644 less the umask.
@@ -131,7 +125,7 @@ package enum FileReplacement {
         guard unsafe path.withCString({ unsafe unlink($0) }) == 0 || errno == ENOENT else { throw .current("unlink") }
     }
 
-    private static func draftName(_ path: String) -> String {
+    static func draftName(_ path: String) -> String {
         let slash = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
         return "\(path[..<slash]).\(path[slash...]).\(getpid())~"
     }
@@ -150,20 +144,25 @@ package enum FileReplacement {
         do throws(SystemError) {
             if let owner { try own(descriptor.rawValue, owner.user, owner.group) }
             guard fchmod(descriptor.rawValue, mode) == 0 else { throw SystemError.current("fchmod") }
-            var offset = 0
-            while offset < content.count {
-                switch FileOutput.write(descriptor.rawValue, content.span.extracting(offset..<content.count)) {
-                case .bytes(let count): offset += count
-                case .wouldBlock: _ = FileOutput.waitUntilWritable(descriptor.rawValue, milliseconds: -1)
-                case .failed(let number): throw SystemError(number, "write")
-                }
-            }
+            try write(content.span, to: descriptor.rawValue)
             guard fsync(descriptor.rawValue) == 0 else { throw SystemError.current("fsync") }
         } catch {
             remove(draft)
             throw error
         }
         return draft
+    }
+
+    /// Writes all of a content.
+    static func write(_ content: Span<UInt8>, to fd: CInt) throws(SystemError) {
+        var offset = 0
+        while offset < content.count {
+            switch FileOutput.write(fd, content.extracting(offset..<content.count)) {
+            case .bytes(let count): offset += count
+            case .wouldBlock: _ = FileOutput.waitUntilWritable(fd, milliseconds: -1)
+            case .failed(let number): throw SystemError(number, "write")
+            }
+        }
     }
 
     private static func own(_ fd: CInt, _ user: uid_t, _ group: gid_t) throws(SystemError) {
@@ -174,14 +173,14 @@ package enum FileReplacement {
         guard fchown(fd, user, group) == 0 else { throw .current("fchown") }
     }
 
-    private static func rename(_ old: String, _ new: String) throws(SystemError) {
+    static func rename(_ old: String, _ new: String) throws(SystemError) {
         // Safety: both C strings live until the call returns.
         let result = unsafe old.withCString { old in unsafe new.withCString { unsafe Glibc.rename(old, $0) } }
         guard result == 0 else { throw .current("rename") }
     }
 
     /// Removes a draft of ours; that it is gone already is no matter.
-    private static func remove(_ draft: String) {
+    static func remove(_ draft: String) {
         // Safety: the C string lives until the call returns.
         _ = unsafe draft.withCString { unsafe unlink($0) }
     }

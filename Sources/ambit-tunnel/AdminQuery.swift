@@ -50,13 +50,14 @@ struct AdminQuery {
         try Self.parse(body(path)).map { Array($0.elements) } ?? []
     }
 
-    /// Reads JSON with the parser of manifests; an answer of our own may be larger than a manifest.
+    /// Reads an answer of our own, which may be larger than a manifest.
     static func parse(_ bytes: [UInt8]) throws(ManifestError) -> YAMLNode? {
+        guard !bytes.isEmpty else { return nil }
         var limits = YAMLLimits()
         limits.fileBytes = 1 << 30
         limits.nodes = 1 << 28
         limits.expandedNodes = 1 << 28
-        return try YAMLDocument.parse(bytes, limits: limits).first?.root
+        return try YAMLDocument.parse(json: bytes, limits: limits).root
     }
 
     /// RFC 3986 §2.1: all but unreserved characters.

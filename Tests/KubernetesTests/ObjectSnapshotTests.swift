@@ -29,7 +29,7 @@ struct ObjectSnapshotTests {
         let node = try YAMLNode(json: Array(text.utf8))
         let key = try #require(ObjectReduction.key(node, kind))
         let version = kind == .pod ? "v1" : "security.istio.io/v1"
-        return ObjectSnapshot.Record(key: key, octets: ObjectText.octets(node, kind, apiVersion: version)[...])
+        return ObjectSnapshot.Record(key: key, octets: ObjectText.octets(node, kind, apiVersion: version))
     }
 
     private static func snapshot() throws -> ObjectSnapshot {

@@ -46,7 +46,7 @@ enum YAMLText {
     }
 
     /// Length of the well-formed sequence of a character above ASCII (Unicode table 3-7), or 0.
-    private static func sequenceLength(_ octets: [UInt8], _ index: Int) -> Int {
+    static func sequenceLength(_ octets: [UInt8], _ index: Int) -> Int {
         func isContinuation(_ offset: Int, _ range: ClosedRange<UInt8> = 0x80...0xBF) -> Bool {
             index + offset < octets.count && range.contains(octets[index + offset])
         }

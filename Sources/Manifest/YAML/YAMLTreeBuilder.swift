@@ -40,6 +40,16 @@ struct YAMLTreeBuilder {
         return UInt32(records.count - 1)
     }
 
+    /// Adds a scalar whose text is what `text` holds from `start` on.
+    mutating func addScalar(
+        _ form: YAMLDocument.Form, from start: Int, at position: SourcePosition
+    ) throws(ManifestError) -> UInt32 {
+        let index = try add(form, at: position)
+        records[Int(index)].first = UInt32(start)
+        try endScalar(index)
+        return index
+    }
+
     /// Closes a scalar: its text is what was appended to `text` since it was added.
     mutating func endScalar(_ index: UInt32) throws(ManifestError) {
         let length = text.count - Int(records[Int(index)].first)

@@ -35,6 +35,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case regularExpression = "regular-expression"
     /// Lists and watches of an API server, whole and split.
     case jsonSplitter = "json-splitter"
+    /// JSON, beside the parser of YAML.
+    case json = "json"
     /// Events of a watch.
     case watchEvent = "watch-event"
     /// The file in which the known objects of a cluster are kept.
@@ -61,6 +63,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         case .token: fuzzToken(input)
         case .regularExpression: fuzzRegularExpression(input)
         case .jsonSplitter: fuzzJSONSplitter(input)
+        case .json: fuzzJSON(input)
         case .watchEvent: fuzzWatchEvent(input)
         case .objectSnapshot: fuzzSnapshot(input)
         }

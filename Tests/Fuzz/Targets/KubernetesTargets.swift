@@ -58,6 +58,13 @@ func fuzzWatchEvent(_ input: Span<UInt8>) -> String? {
         guard !error.description.isEmpty else { return "an error without text" }
         return nil
     }
+    for kind in [ObjectKind.pod, .authorizationPolicy] {
+        do throws(KubernetesError) {
+            _ = try WatchEvent(Array(copying: input), ObjectSelection.event(kind))
+        } catch {
+            return "\(kind.name): an event that can be read whole cannot where parts of it are passed over"
+        }
+    }
     switch event {
     case .set(let node, _), .deleted(let node, _):
         for kind in [ObjectKind.pod, .authorizationPolicy] {

@@ -35,6 +35,41 @@ func fuzzYAML(_ input: Span<UInt8>) -> String? {
     return nil
 }
 
+/// JSON: a text that parses is the same tree to the parser of YAML, and what is passed over of it is none the less JSON.
+func fuzzJSON(_ input: Span<UInt8>) -> String? {
+    var limits = YAMLLimits()
+    limits.depth = 32
+    let octets = Array(copying: input)
+    let nothing = JSONSelection(.only([:]))
+    let document: YAMLDocument
+    do throws(ManifestError) {
+        document = try YAMLDocument.parse(json: octets, limits: limits)
+    } catch {
+        do throws(ManifestError) {
+            _ = try YAMLDocument.parse(json: octets, nothing, limits: limits)
+        } catch .syntax(.duplicateKey, _) {
+            return "a key that is passed over counts"
+        } catch {
+            return nil
+        }
+        // Only keys that stand twice, and sizes, do not matter where nobody reads.
+        guard case .syntax(.duplicateKey, _) = error else { return "what is passed over is no JSON: \(error)" }
+        return nil
+    }
+    do throws(ManifestError) {
+        _ = try YAMLDocument.parse(json: octets, nothing, limits: limits)
+        let other = try YAMLParser.parse(octets, limits: limits)
+        var (first, second): ([UInt8], [UInt8]) = ([], [])
+        writeJSON(document.root, to: &first)
+        guard other.count == 1 else { return "\(other.count) documents of YAML" }
+        writeJSON(other[0].root, to: &second)
+        guard first == second, document.root.scalar == other[0].root.scalar else { return "another tree than YAML" }
+    } catch {
+        return "the text does not parse as YAML: \(error)"
+    }
+    return nil
+}
+
 private func writeJSON(_ node: YAMLNode, to output: inout [UInt8]) {
     switch node.kind {
     case .scalar:
