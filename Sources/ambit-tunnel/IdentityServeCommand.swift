@@ -17,6 +17,7 @@ enum IdentityServeCommand {
         var asksCluster = false
         var kubeconfig = ""
         var roots: RootsPublisher.Configuration?
+        var trustBundle: TrustBundleName?
         var metricsPort: UInt16 = 15014
         var logFormat = LogFormat.text
         var logLevels = "info"
@@ -54,6 +55,11 @@ enum IdentityServeCommand {
                 "ConfigMap to keep in step with the CA's roots, in a cluster.",
                 expected: "a namespace and a name; write for example ambit-system/ambit-ca-root",
                 show: { $0?.text ?? "" }, read: { RootsPublisher.Configuration($0) }),
+            Option(
+                "publish-trust-bundle", "DOMAIN:PATH:NAME", \.trustBundle,
+                "ClusterTrustBundle to keep in step likewise, where the cluster has the kind.",
+                expected: "a signer and a name with colons; write for example ambit.dev:identity:roots",
+                show: { $0?.text ?? "" }, read: { TrustBundleName($0) }),
             Option(
                 "address", "IP:PORT", \.service.address, "Where to listen.",
                 expected: "an address and port; write for example [::]:15012", show: { $0.description },
@@ -111,6 +117,9 @@ enum IdentityServeCommand {
         if settings.roots != nil, !settings.asksCluster {
             throw UsageError("--publish-roots needs --kubernetes: a ConfigMap is an object of a cluster")
         }
+        if settings.trustBundle != nil, settings.roots == nil {
+            throw UsageError("--publish-trust-bundle needs --publish-roots, whose Lease says who writes")
+        }
         guard let reviewer = openReviewer(settings, lane) else { return .failure }
         let service = try CertificateService(
             settings.service, reviewer: reviewer, placement: reviewer,
@@ -138,6 +147,7 @@ enum IdentityServeCommand {
 
     private static func openPublisher(_ settings: Settings, _ lane: LogLane) throws -> RootsPublisher? {
         guard var roots = settings.roots else { return nil }
+        roots.trustBundle = settings.trustBundle
         // A container that starts again under the pod's name is another one.
         let start = UInt64(truncatingIfNeeded: WallClock.now())
         roots.identity = "\(ProcessEnvironment.hostName)_\(String(start, radix: 16))"

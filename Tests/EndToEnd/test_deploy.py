@@ -21,6 +21,7 @@ from mesh.waiting import eventually
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 SYSTEM = "ambit-system"
+PEM = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
 #: What a network plugin has put on a node.
 LIST = {"cniVersion": "1.0.0", "name": "main", "plugins": [{"type": "bridge"}, {"type": "portmap"}]}
 
@@ -111,7 +112,7 @@ class Installation:
         self.volumes = [world.directory]
         self.service.program = self.image.command(signer, volumes=self.volumes)
         assert signer["args"][:2] == ["identity", "serve"]
-        self.service.options += [word for word in signer["args"] if word.startswith("--publish-roots=")]
+        self.service.options += [word for word in signer["args"] if word.startswith("--publish-")]
         kubeconfig = log_in(server, "ambit-tunnel")
         world.namespace("default")
         self.client = world.pod("client", kubernetes.node(world, "node1"))
@@ -161,7 +162,7 @@ class Installation:
 
 def test_tunnels_and_identity_service_run_in_their_image_as_the_manifests_say_with_just_those_rights(world, server):
     # Pages first, then watches: both verbs are used.
-    server.control("settings", streamingLists=False)
+    server.control("settings", streamingLists=False, clusterTrustBundles=["v1beta1"])
     installation = Installation(world, server)
     client, peer = installation.client, installation.peer
     signer = installation.service.start().processes[-1]
@@ -169,6 +170,8 @@ def test_tunnels_and_identity_service_run_in_their_image_as_the_manifests_say_wi
     roots = f"/api/v1/namespaces/{SYSTEM}/configmaps/ambit-ca-root"
     published = installation.service.roots.read_text()
     eventually(lambda: server.request(roots).get("data") == {"root-cert.pem": published}, 30)
+    bundle = "/apis/certificates.k8s.io/v1beta1/clustertrustbundles/ambit.dev:identity:roots"
+    eventually(lambda: server.request(bundle).get("spec", {}).get("trustBundle") == published, 30)
     signer.signal(signal.SIGTERM)
     assert signer.wait() == 0
     server.kubectl("-n", SYSTEM, "patch", "configmap", "ambit-ca-root", "--type=merge", "-p", '{"data": {"root-cert.pem": "x"}}')
@@ -297,6 +300,14 @@ def test_undeploy_takes_pods_out_first_and_leaves_nothing(world, server):
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels},
             "spec": {"containers": [{"name": "tunnel", "image": "x"}]}})
     server.kubectl("-n", SYSTEM, "set", "image", "daemonset/ambit-tunnel", "*=registry.example/ambit-tunnel:9")
+    # What identity services have published, one of them another's.
+    server.control("settings", clusterTrustBundles=["v1beta1"])
+    bundles = "/apis/certificates.k8s.io/v1beta1/clustertrustbundles"
+    for name, labels in (("ambit.dev:identity:roots", {"app.kubernetes.io/part-of": "ambit"}), ("example.com:x:y", {})):
+        made = server.request(bundles, {
+            "metadata": {"name": name, "labels": labels},
+            "spec": {"signerName": "/".join(name.split(":")[:2]), "trustBundle": PEM}})
+        assert made["kind"] == "ClusterTrustBundle", made
     path, words = stub(server, world.directory)
     server.run("env", f"HOME={world.directory}", f"KUBECTL={path}", DEPLOY / "undeploy", timeout=100)
 
@@ -310,6 +321,8 @@ def test_undeploy_takes_pods_out_first_and_leaves_nothing(world, server):
     assert not server.request("/api/v1/namespaces/shop/pods/web")["metadata"].get("labels")
     for kind in ("daemonsets", "deployments", "serviceaccounts", "services", "clusterroles", "clusterrolebindings"):
         assert not objects(server, kind), kind
+    assert [value["metadata"]["name"] for value in server.request(bundles)["items"]] == ["example.com:x:y"]
+    server.control("settings", clusterTrustBundles=[])
     # Who was not there is not missed.
     answers = world.directory / "answers"
     answers.write_text("")

@@ -455,6 +455,44 @@ def test_of_two_services_one_publishes_the_roots_through_a_rotation_and_the_othe
     assert published() == (service.ca_directory / "ca.crt").read_text()
 
 
+def test_the_roots_are_a_cluster_trust_bundle_from_when_there_is_the_kind_and_another_ones_is_left_alone(world):
+    server = kubernetes.cluster(world)
+    server.request("/api/v1/namespaces", manifests.namespace("ambit-system"))
+    service = ClusterCertificateService(world, server, options=[
+        "--publish-roots", "ambit-system/ambit-ca-root", "--publish-trust-bundle", "ambit.dev:identity:roots"])
+    collection = "/apis/certificates.k8s.io/v1alpha1/clustertrustbundles"
+    path = f"{collection}/ambit.dev:identity:roots"
+
+    def published():
+        return server.request(path).get("spec", {})
+
+    # The kind is not there: the ConfigMap is written, and nothing is amiss.
+    service.start()
+    eventually(lambda: service.entries(message="roots published", object="ConfigMap ambit-system/ambit-ca-root"), 30)
+    assert not service.entries(level="error")
+    server.control("settings", clusterTrustBundles=["v1alpha1"])
+    service.identity("rotate", "start")
+    eventually(lambda: published().get("trustBundle", "").count("BEGIN CERTIFICATE") == 2, 30)
+    assert published()["signerName"] == "ambit.dev/identity"
+    labels = server.request(path)["metadata"]["labels"]
+    assert labels == {"app.kubernetes.io/managed-by": "ambit-identity", "app.kubernetes.io/part-of": "ambit"}
+    # Such a server refuses a name that does not begin with the signer.
+    refused = server.request(collection, {"metadata": {"name": "x"}, "spec": published()})
+    assert refused["code"] == 422 and "ambit.dev:identity:" in refused["message"]
+
+    # Another manager takes the field: what it says stands.
+    theirs = published()["trustBundle"].split("-----END CERTIFICATE-----\n")[0] + "-----END CERTIFICATE-----\n"
+    value = {"apiVersion": "certificates.k8s.io/v1alpha1", "kind": "ClusterTrustBundle",
+             "metadata": {"name": "ambit.dev:identity:roots"}, "spec": {"trustBundle": theirs, "signerName": "ambit.dev/identity"}}
+    server.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=other", "--validate=false", "-f", "-",
+                   input=json.dumps(value))
+    service.identity("rotate", "switch")
+    service.identity("rotate", "finish")
+    eventually(lambda: "ClusterTrustBundle ambit.dev:identity:roots has other roots than the CA, and is left alone"
+               in service.log(), 30)
+    assert published()["trustBundle"] == theirs
+
+
 @needs_grpcio
 def test_a_token_that_the_api_server_does_not_vouch_for_gets_nothing(world, tmp_path):
     server = kubernetes.cluster(world)

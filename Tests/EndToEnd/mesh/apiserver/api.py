@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a request means: paths, verbs, selectors, discovery, reviews, who may do what, and faults."""
 
+import dataclasses
 import json
 import re
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from . import resources
 from .store import Refused, now
 
 PATCH_KINDS = {"application/merge-patch+json": "merge", "application/strategic-merge-patch+json": "strategic",
@@ -81,7 +83,7 @@ class Api:
             return 201, self.review_access(json.loads(body), user)
         if verb in ("list", "watch"):
             return self.collection(verb, resource, version, namespace, query)
-        return self.single(verb, resource, version, namespace, name, subresource, query, headers, body)
+        return self.single(verb, resource, version, namespace, name, subresource, query, headers, body, user)
 
     def authorize(self, verb, group, what, user):
         denied = [verb, what] in user.get("denied", []) or ["*", what] in user.get("denied", [])
@@ -184,7 +186,7 @@ class Api:
         return Watch(resource, version, namespace, selects, since, events,
                      query.get("allowWatchBookmarks") in ("1", "true"), float(query.get("timeoutSeconds", 1800)), initial)
 
-    def single(self, verb, resource, version, namespace, name, subresource, query, headers, body):
+    def single(self, verb, resource, version, namespace, name, subresource, query, headers, body, user):
         store = self.store
         if verb == "get":
             return 200, self.shown(resource, version, store.get(resource, namespace, name))
@@ -196,6 +198,8 @@ class Api:
         patch = json.loads(body)
         if query.get("dryRun"):
             return 200, self.shown(resource, version, patch)
+        if resource.plural == "clustertrustbundles" and verb != "patch":
+            self.check_trust_bundle(patch["metadata"]["name"], patch, user)
         if verb == "create":
             return 201, self.shown(resource, version, store.create(resource, namespace, patch))
         if verb == "update":
@@ -207,9 +211,25 @@ class Api:
             raise Refused(415, "UnsupportedMediaType", "strategic merge patch is not for custom resources")
         if kind == "apply" and not query.get("fieldManager"):
             raise Refused(400, "BadRequest", "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value")
+        if resource.plural == "clustertrustbundles" and kind == "apply":
+            self.check_trust_bundle(name, patch, user)
         value, isNew = store.patch(resource, namespace, name, kind, patch, query.get("fieldManager", "unknown"),
                                    query.get("force") == "true", subresource)
         return 201 if isNew else 200, self.shown(resource, version, value)
+
+    def check_trust_bundle(self, name, value, user):
+        """What an API server asks of a ClusterTrustBundle: the right to attest, a name that begins with its signer, certificates."""
+        signer, text = value["spec"].get("signerName", ""), value["spec"].get("trustBundle", "")
+        if signer:
+            self.authorize("attest", "certificates.k8s.io", "signers", user)
+        prefix = signer.replace("/", ":") + ":"
+        if (signer and not name.startswith(prefix)) or (not signer and ":" in name):
+            raise Refused(422, "Invalid", f'ClusterTrustBundle.certificates.k8s.io "{name}" is invalid: metadata.name: Invalid '
+                          f'value: "{name}": ClusterTrustBundle for signerName {signer} must be named with prefix {prefix}')
+        blocks = re.findall(r"-----BEGIN CERTIFICATE-----\n[^-]+-----END CERTIFICATE-----\n", text)
+        if not blocks or "".join(blocks) != text or len(set(blocks)) != len(blocks):
+            raise Refused(422, "Invalid", f'ClusterTrustBundle.certificates.k8s.io "{name}" is invalid: spec.trustBundle: '
+                          "Invalid value: no certificates, or other things than certificates, or one twice")
 
     def review_token(self, review):
         spec = review["spec"]
@@ -241,6 +261,10 @@ class Api:
             self.store.compact()
         elif what == "settings":
             self.streaming_lists = value.get("streamingLists", self.streaming_lists)
+            if "clusterTrustBundles" in value:
+                versions = tuple(value["clusterTrustBundles"])
+                kind = dataclasses.replace(resources.CLUSTER_TRUST_BUNDLES, versions=versions)
+                self.store.optional = [kind] if versions else []
         elif what == "users":
             self.users.update(value)
         elif what == "reviewable":

@@ -47,6 +47,9 @@ BUILT_IN = [
              verbs=("create",)),
 ]
 
+#: Not every cluster has it: a test says which versions its own has.
+CLUSTER_TRUST_BUNDLES = Resource("certificates.k8s.io", ("v1beta1",), "clustertrustbundles", "ClusterTrustBundle", False)
+
 
 def custom(definition):
     """The resource that a CustomResourceDefinition brings."""

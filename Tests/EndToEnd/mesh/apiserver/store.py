@@ -41,6 +41,8 @@ class Store:
         self.history = []  # (version, group, plural, type, object, the object before)
         self.snapshots = {}
         self.listeners = set()
+        #: Resources that this server has and others have not.
+        self.optional = []
         if path and os.path.exists(path):
             with open(path, encoding="utf-8") as file:
                 saved = json.load(file)
@@ -55,7 +57,7 @@ class Store:
         return self.objects.setdefault((group, plural), {})
 
     def resources(self):
-        found = list(resources.BUILT_IN)
+        found = [*resources.BUILT_IN, *self.optional]
         found += [resources.custom(value) for value in
                   self.of("apiextensions.k8s.io", "customresourcedefinitions").values()]
         return found
