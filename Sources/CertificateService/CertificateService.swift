@@ -6,7 +6,7 @@ internal import Certificates
 internal import GRPC
 internal import HBONE
 internal import HTTP2
-package import Identity
+internal import Identity
 package import LinuxIO
 internal import TLS
 
@@ -50,8 +50,8 @@ package final class CertificateService {
     private var scratch = Scratch(pooledBytes: 16 << 20)
     private var random: RandomSource
     private var now = MonotonicClock.now()
-    /// Told of the roots when serving begins, and of others when there are some.
-    package var onBundle: ((TrustBundle) -> Void)?
+    /// Told of the signer and the roots when serving begins, and of others when there are some.
+    package var onRoots: ((ServedRoots) -> Void)?
     private var acceptPause = MonotonicTime(nanoseconds: 0)
 
     /// Opens the CA and binds the port; nothing is served before `run`.
@@ -83,7 +83,8 @@ package final class CertificateService {
         let time = UnixTime.now()
         do throws(IdentityError) {
             authority = try AuthorityDirectory(
-                path: configuration.caDirectory, trustDomain: configuration.trustDomain, create: true, now: time)
+                path: configuration.caDirectory, trustDomain: configuration.trustDomain,
+                create: configuration.makesAuthority, now: time)
         } catch {
             throw .authority(directory: configuration.caDirectory, error)
         }
@@ -106,7 +107,8 @@ package final class CertificateService {
     /// Serves until a signal ends it.
     package func run() {
         observer.started(configuration.address, names)
-        onBundle?(authority.current.bundle)
+        observer.serving(authority.current)
+        onRoots?(ServedRoots(authority.current))
         while true {
             let count = poller.wait(timeout: pause())
             now = MonotonicClock.now()
@@ -271,7 +273,8 @@ package final class CertificateService {
         case .unchanged: break
         case .changed:
             observer.authorityChanged(authority.current)
-            onBundle?(authority.current.bundle)
+            observer.serving(authority.current)
+            onRoots?(ServedRoots(authority.current))
             isDue = true
         case .failed(let error): observer.authorityFailed(error)
         }

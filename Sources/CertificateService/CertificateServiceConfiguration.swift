@@ -6,8 +6,10 @@ package import Identity
 
 /// Everything `ambit-tunnel identity serve` can be told.
 package struct CertificateServiceConfiguration: Sendable {
-    /// Folder with the CA (`--ca-dir`); made when there is none.
+    /// Folder with the CA (`--ca-dir`); made when there is none, if `makesAuthority`.
     package var caDirectory: String
+    /// Whether a CA is made where there is none; not where the folder is a Secret's, whose loss is an alarm.
+    package var makesAuthority = true
     /// Trust domain of all identities (`--trust-domain`).
     package var trustDomain = TrustDomain.clusterLocal
     /// Where to listen (`--address`); Istio's port.

@@ -11,6 +11,7 @@ package final class CertificateServiceObserver {
     private let log: LogLane
     private let registry: MetricRegistry
     private let issued: Counter
+    private let signerExpiry: Gauge
     private var refused: [String: Counter] = [:]
 
     /// Writes to `log`, counts in `registry`.
@@ -19,6 +20,10 @@ package final class CertificateServiceObserver {
         self.registry = registry
         issued = registry.counter(
             MetricFamily(.counter, "ambit_ca_certificates_issued", "Certificates that the CA service has issued"))
+        signerExpiry = registry.gauge(
+            MetricFamily(
+                .gauge, "ambit_ca_signer_expiry_timestamp_seconds",
+                "When the certificate ends that the CA service signs with, in seconds since 1970"))
     }
 
     func started(_ address: SocketAddress, _ names: [ServerName]) {
@@ -26,6 +31,11 @@ package final class CertificateServiceObserver {
             $0.field("address", address)
             $0.field("names", names.map(\.description).joined(separator: ","))
         }
+    }
+
+    /// This is what signs from now on.
+    func serving(_ authority: CertificateAuthority) {
+        signerExpiry.set(authority.certificates[0].notAfter.seconds)
     }
 
     func stopped() { log.log(.info, .main, "CA service ends") }

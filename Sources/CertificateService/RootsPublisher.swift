@@ -1,7 +1,6 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
-package import Identity
 package import Kubernetes
 internal import LinuxIO
 package import Telemetry
@@ -9,7 +8,8 @@ package import Telemetry
 /// Keeps objects of a cluster in step with the roots of the CA that is served; of several replicas one writes, by a Lease.
 ///
 /// They are a ConfigMap (`RootsConfigMap`) and, where it is asked for and the API server has the kind, a ClusterTrustBundle
-/// (`RootsTrustBundle`). What is somebody else's is left alone, and said so. Nothing else depends on them; an API server that is
+/// (`RootsTrustBundle`). Whoever writes them may rotate the root in the CA's Secret as well (`SecretRotation`), each phase of
+/// which needs that they are in step. What is somebody else's is left alone, and said so. Nothing else depends on them; an API server that is
 /// away changes nothing.
 ///
 /// ## Concurrency model
@@ -23,6 +23,8 @@ package final class RootsPublisher {
         package var name: String
         /// The ClusterTrustBundle; nil for none.
         package var trustBundle: TrustBundleName?
+        /// The rotation of the root in the Secret that holds the CA; nil for none.
+        package var rotation: SecretRotation?
         /// Who asks for the Lease; no two processes may have the same.
         package var identity = ""
 
@@ -45,16 +47,18 @@ package final class RootsPublisher {
     /// Starts the thread; nothing is written before `publish`.
     ///
     /// - Throws: when the thread or what it waits with cannot be had, with a line that says so.
-    package init(_ configuration: Configuration, credentials: ClusterCredentials, log: LogLane) throws {
+    package init(
+        _ configuration: Configuration, credentials: ClusterCredentials, log: LogLane, metrics: RotationMetrics
+    ) throws {
         let orders = try Mailbox<PublishingThread.Order>()
         self.orders = orders
-        let work = try PublishingThread(configuration, credentials, orders, log)
+        let work = try PublishingThread(configuration, credentials, orders, log, metrics)
         thread = try WorkerThread(name: "ambit-roots") { work.run() }
     }
 
-    /// These are the roots from now on.
-    package func publish(_ bundle: TrustBundle) {
-        orders.post(.publish(bundle))
+    /// These are the signer and the roots from now on.
+    package func publish(_ roots: ServedRoots) {
+        orders.post(.publish(roots))
     }
 
     /// Gives the Lease up, and waits until that is done.

@@ -42,16 +42,17 @@ package struct CertificateAuthority: Sendable {
         try bundle.verify(certificates, at: now)
     }
 
-    /// Makes a new self-signed root for `trustDomain`: P-256, ten years, may have no CA below it (path length 0).
+    /// Makes a new self-signed root for `trustDomain`: P-256, may have no CA below it (path length 0).
     ///
+    /// - Parameter validity: seconds from `now` that it is valid.
     /// - Throws: `.cryptography`.
     package static func makeRoot(
-        trustDomain: TrustDomain, now: UnixTime
+        trustDomain: TrustDomain, validity: Int64 = rootValidity, now: UnixTime
     ) throws(IdentityError) -> (certificate: Certificate, key: PrivateKey) {
         let key = try PrivateKey.generate()
         let builder = try CertificateBuilder(
             publicKey: key.publicKey(), notBefore: now.advanced(bySeconds: -backdating),
-            notAfter: now.advanced(bySeconds: rootValidity))
+            notAfter: now.advanced(bySeconds: validity))
         // Two roots of one trust domain must differ by name, or path building has to try both.
         try builder.setSubject(organisation: trustDomain.name, commonName: "Ambit root \(now)")
         try builder.add(NID_basic_constraints, "critical,CA:TRUE,pathlen:0")

@@ -1,12 +1,12 @@
 // SPDX-FileCopyrightText: The Ambit authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// Base64 as RFC 4648 §4 has it, for the `-data` fields of a kubeconfig.
-enum Base64 {
+/// Base64 as RFC 4648 §4 has it, for the `-data` fields of a kubeconfig and the entries of a Secret.
+package enum Base64 {
     /// Decodes a text with padding; line ends and spaces are passed over.
     ///
     /// - Returns: nil when anything else is in it, or the padding is wrong.
-    static func decode(_ text: String) -> [UInt8]? {
+    package static func decode(_ text: String) -> [UInt8]? {
         var result: [UInt8] = []
         result.reserveCapacity(text.utf8.count / 4 * 3)
         var bits: UInt32 = 0

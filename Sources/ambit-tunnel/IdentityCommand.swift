@@ -61,11 +61,18 @@ enum IdentityCommand {
     }
 
     static func validityOption<Target>(_ keyPath: WritableKeyPath<Target, Int64>, _ help: String) -> Option<Target> {
+        secondsOption("svid-ttl", keyPath, atLeast: 5, help)
+    }
+
+    static func secondsOption<Target>(
+        _ name: String, _ keyPath: WritableKeyPath<Target, Int64>, atLeast least: Int64, _ help: String
+    ) -> Option<Target> {
         Option(
-            "svid-ttl", "TIME", keyPath, help, expected: "a duration of at least five seconds; write for example 24h",
+            name, "TIME", keyPath, help,
+            expected: "a duration of at least \(Quantity.text(.seconds(least))); write for example 24h",
             show: { Quantity.text(.seconds($0)) },
             read: { text in
-                guard let duration = Quantity.duration(text), duration >= .seconds(5) else { return nil }
+                guard let duration = Quantity.duration(text), duration >= .seconds(least) else { return nil }
                 return duration.count / 1_000_000_000
             })
     }

@@ -18,6 +18,9 @@ enum IdentityServeCommand {
         var kubeconfig = ""
         var roots: RootsPublisher.Configuration?
         var trustBundle: TrustBundleName?
+        var rotation: SecretRotation?
+        var schedule = RotationSchedule()
+        var rootValidity = CertificateAuthority.rootValidity
         var metricsPort: UInt16 = 15014
         var logFormat = LogFormat.text
         var logLevels = "info"
@@ -60,6 +63,18 @@ enum IdentityServeCommand {
                 "ClusterTrustBundle to keep in step likewise, where the cluster has the kind.",
                 expected: "a signer and a name with colons; write for example ambit.dev:identity:roots",
                 show: { $0?.text ?? "" }, read: { TrustBundleName($0) }),
+            Option(
+                "ca-secret", "NAME", \.rotation,
+                "Secret beside that ConfigMap which --ca-dir is mounted from; its root is rotated.",
+                expected: "the name of a Secret", show: { $0?.name ?? "" }, read: { SecretRotation(secret: $0) }),
+            .count(
+                "rotate-at", \.schedule.percentOfLife, in: 1...100,
+                "Percent of a root's life after which it is rotated; 100 for only when asked."),
+            IdentityCommand.secondsOption(
+                "rotation-margin", \.schedule.margin, atLeast: 1,
+                "How long a change of the Secret may take to reach all nodes."),
+            IdentityCommand.secondsOption(
+                "root-ttl", \.rootValidity, atLeast: 3_600, "How long a root is valid that a rotation makes."),
             Option(
                 "address", "IP:PORT", \.service.address, "Where to listen.",
                 expected: "an address and port; write for example [::]:15012", show: { $0.description },
@@ -120,12 +135,20 @@ enum IdentityServeCommand {
         if settings.trustBundle != nil, settings.roots == nil {
             throw UsageError("--publish-trust-bundle needs --publish-roots, whose Lease says who writes")
         }
+        if settings.rotation != nil, settings.roots == nil {
+            throw UsageError("--ca-secret needs --publish-roots: a new root must be published before it signs")
+        }
+        settings.schedule.longestValidity = settings.service.longestValidity
+        guard settings.rootValidity >= 8 * settings.schedule.pause else {
+            throw UsageError("--root-ttl must be eight times --svid-ttl and --rotation-margin together, or more")
+        }
+        settings.service.makesAuthority = settings.rotation == nil
         guard let reviewer = openReviewer(settings, lane) else { return .failure }
         let service = try CertificateService(
             settings.service, reviewer: reviewer, placement: reviewer,
             observer: CertificateServiceObserver(log: lane, registry: registry), signals: signals)
-        let publisher = try openPublisher(settings, log.makeLane())
-        if let publisher { service.onBundle = { publisher.publish($0) } }
+        let publisher = try openPublisher(settings, log.makeLane(), registry)
+        if let publisher { service.onRoots = { publisher.publish($0) } }
         let admin = try makeAdmin(settings, registry)
         service.run()
         publisher?.stop()
@@ -145,15 +168,22 @@ enum IdentityServeCommand {
         }
     }
 
-    private static func openPublisher(_ settings: Settings, _ lane: LogLane) throws -> RootsPublisher? {
+    private static func openPublisher(
+        _ settings: Settings, _ lane: LogLane, _ registry: MetricRegistry
+    ) throws -> RootsPublisher? {
         guard var roots = settings.roots else { return nil }
         roots.trustBundle = settings.trustBundle
+        roots.rotation = settings.rotation
+        roots.rotation?.schedule = settings.schedule
+        roots.rotation?.trustDomain = settings.service.trustDomain
+        roots.rotation?.rootValidity = settings.rootValidity
         // A container that starts again under the pod's name is another one.
         let start = UInt64(truncatingIfNeeded: WallClock.now())
         roots.identity = "\(ProcessEnvironment.hostName)_\(String(start, radix: 16))"
         let credentials = try ClusterCredentials.find(
             kubeconfig: settings.kubeconfig, environment: ProcessEnvironment.value)
-        return try RootsPublisher(roots, credentials: credentials, log: lane)
+        return try RootsPublisher(
+            roots, credentials: credentials, log: lane, metrics: RotationMetrics(registry))
     }
 
     private static func openTokens(_ settings: Settings, _ lane: LogLane) throws(StaticTokensError) -> StaticTokens {

@@ -112,7 +112,10 @@ class Installation:
         self.volumes = [world.directory]
         self.service.program = self.image.command(signer, volumes=self.volumes)
         assert signer["args"][:2] == ["identity", "serve"]
-        self.service.options += [word for word in signer["args"] if word.startswith("--publish-")]
+        self.service.options += [word for word in signer["args"] if word.startswith(("--publish-", "--ca-secret="))]
+        server.request(f"/api/v1/namespaces/{SYSTEM}/secrets", {
+            "metadata": {"name": "ambit-ca", "annotations": {"ambit.dev/rotate": "now"}},
+            "stringData": {name: (self.service.ca_directory / name).read_text() for name in ("ca.crt", "ca.key")}})
         kubeconfig = log_in(server, "ambit-tunnel")
         world.namespace("default")
         self.client = world.pod("client", kubernetes.node(world, "node1"))

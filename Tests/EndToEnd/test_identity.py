@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Identities: issued as files, served over gRPC, renewed, rotated and revoked while traffic runs."""
 
+import base64
 import json
 import os
 import signal
@@ -453,6 +454,136 @@ def test_of_two_services_one_publishes_the_roots_through_a_rotation_and_the_othe
     service.identity("rotate", "start")
     eventually(lambda: "is left alone" in second.text(), 30)
     assert published() == (service.ca_directory / "ca.crt").read_text()
+
+
+class SecretVolume:
+    """Plays the kubelet for a Secret: its entries as files of a folder, replaced all at once when it changes."""
+
+    def __init__(self, server, namespace, name, path):
+        self.server, self.address, self.path = server, f"/api/v1/namespaces/{namespace}/secrets/{name}", path
+        self.version = ""
+        self.ended = threading.Event()
+        path.mkdir()
+        self.update()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while not self.ended.wait(0.5):
+            self.update()
+
+    def read(self):
+        """The Secret's entries; nothing when it is gone."""
+        value = self.server.request(self.address)
+        return {name: base64.b64decode(text) for name, text in value.get("data", {}).items()}, \
+            value["metadata"].get("resourceVersion", "")
+
+    def update(self):
+        entries, version = self.read()
+        if version == self.version or not entries:
+            return
+        self.version = version
+        place = self.path / f"..{version}"
+        place.mkdir()
+        for name, text in entries.items():
+            (place / name).touch(mode=0o400)
+            (place / name).write_bytes(text)
+        (self.path / "..data_tmp").symlink_to(place.name)
+        (self.path / "..data_tmp").rename(self.path / "..data")
+        for name in entries:
+            if not (self.path / name).is_symlink():
+                (self.path / name).symlink_to(f"..data/{name}")
+        for link in self.path.iterdir():
+            if not link.name.startswith("..") and link.name not in entries:
+                link.unlink()
+
+    def stop(self):
+        self.ended.set()
+        self.thread.join(10)
+
+
+def test_services_rotate_the_root_in_the_secret_though_their_leader_ends_and_outlive_its_loss(world):
+    signal.alarm(180)
+    server = kubernetes.cluster(world)
+    server.request("/api/v1/namespaces", manifests.namespace("ambit-system"))
+    service = ClusterCertificateService(world, server, options=[
+        "--svid-ttl", "8s", "--rotation-margin", "1s", "--publish-roots", "ambit-system/ambit-ca-root", "--ca-secret", "ambit-ca"])
+    old = (service.ca_directory / "ca.crt").read_text()
+    server.request("/api/v1/namespaces/ambit-system/secrets", {
+        "metadata": {"name": "ambit-ca", "annotations": {"ambit.dev/rotate": "now"}},
+        "stringData": {name: (service.ca_directory / name).read_text() for name in ("ca.crt", "ca.key")}})
+    volume = SecretVolume(server, "ambit-system", "ambit-ca", service.directory / "volume")
+    world.closing(volume.stop)
+    service.ca_directory = volume.path
+
+    # What a pod's tunnels mount, the ConfigMap as a file.
+    def roots():
+        return server.request("/api/v1/namespaces/ambit-system/configmaps/ambit-ca-root").get("data", {}).get("root-cert.pem", "")
+
+    world.namespace("default")
+    nodes = [kubernetes.node(world, name) for name in ("node1", "node2")]
+    client, steady = world.pod("client", nodes[0]), world.pod("steady", nodes[0])
+    peer = world.pod("server", nodes[1])
+    for tunnel in world.tunnels:
+        tunnel.options += [*service.tunnel_options(tunnel.node), "--svid-ttl", "8s", "--pool-idle-timeout", "50ms"]
+    service.start()
+    other = service.host.netns.start(
+        *service.program, "identity", "serve", "--ca-dir", volume.path, *service.source, "--log-format", "json", "--address",
+        f"{service.host.ip}:15013", "--metrics-port", "15024", *service.options, log=service.directory / "other.log")
+    world.closing(other.stop)
+    world.start()
+    peer.serve(8080)
+    for pod in (client, steady, peer):
+        pod.wait_captured()
+    traffic = Traffic(client, steady, peer)
+
+    def end_leader():
+        """Ends the one that leads; the one that tunnels ask begins again."""
+        lease = server.request("/apis/coordination.k8s.io/v1/namespaces/ambit-system/leases/ambit-identity")
+        holder = lease["spec"]["holderIdentity"]
+        if any("leads now" in line and holder in line for line in other.text().splitlines()):
+            other.signal(signal.SIGTERM)
+            assert other.wait() == 0
+            return
+        service.processes[-1].signal(signal.SIGTERM)
+        assert service.processes[-1].wait() == 0
+        service.start()
+
+    def entries():
+        return set(volume.read()[0])
+
+    def follow(done, within=60):
+        """Waits, and keeps what tunnels mount as the ConfigMap says."""
+        def look():
+            text = roots()
+            if text and text != service.roots.read_text():
+                draft = service.roots.with_suffix(".new")
+                draft.write_text(text)
+                draft.rename(service.roots)
+            return done()
+        return eventually(look, within)
+
+    follow(lambda: "next.key" in entries() and roots().count("BEGIN CERTIFICATE") == 2)
+    follow(lambda: "the change has arrived" in service.log() + other.text())
+    # Whoever leads ends; the next one goes on from what the Secret says.
+    end_leader()
+    follow(lambda: entries() == {"ca.crt", "ca.key", "rotation.crt"})
+    follow(lambda: entries() == {"ca.crt", "ca.key"} and roots().count("BEGIN CERTIFICATE") == 1)
+    new = roots()
+    assert new != old and new.encode() == volume.read()[0]["ca.crt"]
+
+    # The Secret is lost: nobody makes another, and what is in memory serves.
+    server.request(volume.address, method="DELETE")
+    end_leader()
+    follow(lambda: "is gone: what is in memory serves" in service.log() + other.text())
+    before = traffic.requests
+    issued = len(service.entries(message="certificate issued"))
+    eventually(lambda: traffic.requests > before + 5 and len(service.entries(message="certificate issued")) > issued + 3, 60)
+    assert server.request(volume.address)["code"] == 404
+    traffic.stop()
+    assert traffic.failures == [], (traffic.requests, traffic.failures[:5])
+    opened = client.node.tunnel.metrics().total("ambit_pool_connections_opened_total")
+    assert opened > 0.8 * traffic.requests, "nearly each request was a handshake"
 
 
 def test_the_roots_are_a_cluster_trust_bundle_from_when_there_is_the_kind_and_another_ones_is_left_alone(world):

@@ -214,6 +214,10 @@ class Store:
     def _commit(self, kind, resource, key, value):
         values = self.of(resource.group, resource.plural)
         before = values.get(key)
+        if resource.plural == "secrets" and "stringData" in value:
+            texts = value.pop("stringData") or {}
+            encoded = {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
+            value["data"] = {**(value.get("data") or {}), **encoded}
         self.version += 1
         value["metadata"]["resourceVersion"] = str(self.version)
         value["kind"] = resource.kind
