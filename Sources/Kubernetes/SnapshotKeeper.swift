@@ -156,8 +156,7 @@ extension ClusterCredentials {
 private final class SnapshotWriter {
     private let keeper: SnapshotKeeper
     private let poller: PollerBox
-    private var pending: [ObjectKey: [UInt8]?] = [:]
-    private var pendingOctets = 0
+    private var pending = PendingTexts()
     /// What the file says of each object, so that what says nothing new is not written again.
     private var written: [ObjectKey: ContentDigest] = [:]
     /// The file as we have written it; nil before the first time, which begins from nothing.
@@ -212,26 +211,18 @@ private final class SnapshotWriter {
         switch change {
         case .set(let key, let octets):
             isHeard = true
-            guard written[key] != ContentDigest(octets) else { return note(key, .none) }
-            note(key, .some(.some(octets)))
-            if pendingOctets > Self.maximumPending { stop("is larger than we take") }
-        case .removed(let key): note(key, written[key] == nil ? .none : .some(.none))
+            pending.set(key, written[key] == ContentDigest(octets) ? nil : .set(octets))
+            if pending.octets > Self.maximumPending { stop("is larger than we take") }
+        case .removed(let key): pending.set(key, written[key] == nil ? nil : .removed)
         case .complete: isComplete = true
         case .stop: isStopped = true
         }
     }
 
-    /// Changes what waits to be written about an object; `.none` when nothing does any more.
-    private func note(_ key: ObjectKey, _ change: [UInt8]??) {
-        if case .some(.some(let old)) = pending[key] { pendingOctets -= old.count }
-        if case .some(.some(let new)) = change { pendingOctets += new.count }
-        if let change { pending.updateValue(change, forKey: key) } else { pending.removeValue(forKey: key) }
-    }
-
     private func stop(_ reason: String) {
         keeper.note(reason)
         isStopped = true
-        pending = [:]
+        pending.removeAll()
         written = [:]
     }
 
@@ -239,9 +230,14 @@ private final class SnapshotWriter {
         do throws(KubernetesError) {
             if let base, try status() != base { return stop("was changed by somebody else, and is left alone") }
             guard let count = try put() else { return stop("is larger than we take") }
-            for (key, octets) in pending { written[key] = octets.map { ContentDigest($0) } }
-            pending = [:]
-            pendingOctets = 0
+            for key in pending.keys {
+                if case .set(let octets) = pending[key] {
+                    written[key] = ContentDigest(octets)
+                } else {
+                    written[key] = nil
+                }
+            }
+            pending.removeAll()
             isHeard = false
             lastWrite = now
             nextWrite = now + max(Self.interval, Nanoseconds(Int64(count) * Self.nanosecondsPerOctet))
@@ -261,15 +257,15 @@ private final class SnapshotWriter {
         var old = try reader?.next()
         for key in pending.keys.sorted() {
             while let record = old, record.key < key {
-                if !pending.keys.contains(record.key) { try output.append(record) }
+                if !pending.contains(record.key) { try output.append(record) }
                 old = try reader?.next()
             }
-            if case .some(.some(let octets)) = pending[key] {
+            if case .set(let octets) = pending[key] {
                 try output.append(ObjectSnapshot.Record(key: key, octets: octets))
             }
         }
         while let record = old {
-            if !pending.keys.contains(record.key) { try output.append(record) }
+            if !pending.contains(record.key) { try output.append(record) }
             old = try reader?.next()
         }
         let count = output.count
