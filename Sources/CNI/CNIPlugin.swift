@@ -38,7 +38,13 @@ package struct CNIPlugin {
         do throws(CNIError) {
             let command = environment("CNI_COMMAND") ?? ""
             if command == "VERSION" { return Output(text: Self.versionText, isGood: true) }
-            let configuration = try CNIConfiguration(input)
+            let configuration: CNIConfiguration
+            do throws(CNIError) {
+                configuration = try CNIConfiguration(input)
+            } catch .configuration where command == "DEL" {
+                // What another setting has let in has to be able to go.
+                return Output(text: [], isGood: true)
+            }
             version = configuration.version
             switch command {
             case "ADD":

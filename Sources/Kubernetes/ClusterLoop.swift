@@ -24,18 +24,18 @@ final class ClusterLoop {
     private let orders: Mailbox<ClusterOrder>
     private let poller: PollerBox
     private var reduction: ObjectReduction
-    private var reflectors: [Reflector]
+    var reflectors: [Reflector]
     /// What is read of each one's objects in a list, and of the events of its watch.
     private let selections: [(item: JSONSelection, event: JSONSelection)]
     /// What was last said of each, so that it is said once.
-    private var troubles: [String?]
+    var troubles: [String?]
     private var calls: [UInt64: Call] = [:]
     var nextCall: UInt64 = 1
     /// What is said of pods, and the call that says it now.
     var reporter: PodReporter
     var reportCall: UInt64?
     var saidReporting: [String] = []
-    private var link: ServiceLink<APICalls>?
+    var link: ServiceLink<APICalls>?
     private var linkNumber: UInt32 = 0
     private var addresses: [SocketAddress] = []
     private var connectNotBefore = MonotonicTime(nanoseconds: 0)
@@ -136,6 +136,7 @@ final class ClusterLoop {
         for index in reflectors.indices where link.availableCalls > 0 {
             guard (reflectors[index].deadline ?? .distantFuture) <= now else { continue }
             guard let token = readToken() else { return closeLink("no token") }
+            if let watch = calls.first(where: { $0.value.reflector == index })?.key { cancel(watch) }
             guard let request = reflectors[index].request(now: now, random: &random) else { continue }
             start(request, token, index, link)
         }
@@ -227,22 +228,33 @@ final class ClusterLoop {
             switch try WatchEvent(piece, selections[index].event) {
             case .set(let node, let version):
                 set(node, index)
-                reflectors[index].noted(resourceVersion: version)
+                noted(version, index)
             case .deleted(let node, let version):
                 if let key = ObjectReduction.key(node, kind) { updates.post(.removed(key)) }
-                reflectors[index].noted(resourceVersion: version)
-            case .bookmark(let version, isEndOfList: false): reflectors[index].noted(resourceVersion: version)
+                noted(version, index)
+            case .bookmark(let version, isEndOfList: false): noted(version, index)
             case .bookmark(let version, isEndOfList: true):
                 perform(reflectors[index].noted(endOfListAt: version, now: now), index)
                 link?.start { calls, _ in calls.setSilence(Self.watchSilence, context: context, now: now) }
             case .error(let status):
-                calls[context] = nil
-                link?.start { calls, http2 in calls.cancel(context: context, &http2) }
+                cancel(context)
                 refused(status, nil, index)
             }
         } catch {
             updates.post(.lost(kind, [Self.lostFinding(kind)]))
+            reflectors[index].notedUnreadable(now: now, random: &random)
         }
+    }
+
+    private func cancel(_ context: UInt64) {
+        calls[context] = nil
+        link?.start { calls, http2 in calls.cancel(context: context, &http2) }
+    }
+
+    /// A watch has told how far it is, so nothing is wrong with it.
+    private func noted(_ version: String, _ index: Int) {
+        reflectors[index].noted(resourceVersion: version)
+        if !reflectors[index].isListing { trouble(nil, index) }
     }
 
     private static func lostFinding(_ kind: ObjectKind) -> Finding {
@@ -252,8 +264,10 @@ final class ClusterLoop {
 
     private func outcome(_ reply: APIReply, _ end: APIReply.End, _ call: Call) -> Reflector.Outcome {
         switch end {
-        case .failed(.timedOut): return .silent
-        case .failed: return .broken
+        case .failed(let error):
+            note(error, call.reflector)
+            if case .timedOut = error { return .silent }
+            return .broken
         case .complete(let body):
             guard (200..<300).contains(reply.status) else {
                 let status = APIStatus(code: reply.status, body: body)
@@ -267,6 +281,7 @@ final class ClusterLoop {
                     resourceVersion: metadata?["resourceVersion"]?.string ?? "",
                     next: metadata?["continue"]?.string ?? "")
             } catch {
+                note(error, call.reflector)
                 return .broken
             }
         }
@@ -275,18 +290,6 @@ final class ClusterLoop {
     private func refused(_ status: APIStatus, _ retryAfter: Nanoseconds?, _ index: Int) {
         note(status, index)
         finish(index, .refused(status: status.code, retryAfter: retryAfter))
-    }
-
-    /// What no retry is expected to cure is told; the rest is part of the life of an API server.
-    private func note(_ status: APIStatus, _ index: Int) {
-        guard ![404, 405, 410, 400, 422].contains(status.code) else { return }
-        trouble("\(status)", index)
-    }
-
-    private func trouble(_ text: String?, _ index: Int) {
-        guard troubles[index] != text else { return }
-        troubles[index] = text
-        updates.post(.trouble(reflectors[index].resource.kind, text))
     }
 
     private func finish(_ index: Int, _ outcome: Reflector.Outcome) {

@@ -51,7 +51,7 @@ package final class ClusterSource {
     private let keeper: SnapshotKeeper?
     /// When the snapshot was written that serves for kinds which have not been listed; nil when there is no such kind.
     package private(set) var snapshotTime: Int64?
-    private let updates: Mailbox<ClusterUpdate>
+    let updates: Mailbox<ClusterUpdate>
     private let orders: Mailbox<ClusterOrder>
     private var translator: MeshTranslator
     private var debouncer: ChangeDebouncer
@@ -75,8 +75,8 @@ package final class ClusterSource {
     private var reported: Set<Finding> = []
     private var lastModel: MeshModel?
     private var hasTold = false
-    /// When an object has come last.
-    private(set) var lastObjectTime = MonotonicTime(nanoseconds: 0)
+    /// When a start that has not been told everything gives up.
+    private(set) var patienceEnds: MonotonicTime
     /// Told of every object that is set, and of every one that is gone, for who keeps an index of objects instead of a mesh.
     package var onChange: ((ObjectKey, ManifestObject?) -> Void)?
 
@@ -91,6 +91,7 @@ package final class ClusterSource {
         translator = MeshTranslator(options.translation)
         debouncer = options.debouncer
         unsynced = Set(options.kinds)
+        patienceEnds = MonotonicClock.now() + Self.startTimeout
         do throws(SystemError) {
             let updates = try Mailbox<ClusterUpdate>()
             let orders = try Mailbox<ClusterOrder>()
@@ -155,7 +156,7 @@ package final class ClusterSource {
     package func receiveEvents(now: MonotonicTime) {
         for update in updates.takeAll() {
             take(update)
-            if case .set = update { lastObjectTime = now }
+            if case .set = update { patienceEnds = now + Self.startTimeout }
             debouncer.note(now: now)
         }
     }

@@ -68,7 +68,7 @@ package final class ConfigurationSource {
             if let result = poll(now) { return result }
             var deadline = start + ClusterSource.startTimeout
             if case .cluster(let cluster) = origin {
-                deadline = max(deadline, cluster.lastObjectTime + ClusterSource.startTimeout)
+                deadline = cluster.patienceEnds
                 if let trouble = cluster.trouble, trouble != reported {
                     report(trouble)
                     reported = trouble

@@ -38,8 +38,10 @@ package struct JSONSplitter: Sendable {
         self.shape = shape
     }
 
-    /// Whether no object is under way.
-    package var isBetweenValues: Bool { depth == 0 && !isInString && piece.isEmpty }
+    /// Whether no object is under way; between the values of a watch there is nothing but space.
+    package var isBetweenValues: Bool {
+        depth == 0 && !isInString && piece.isEmpty && (shape == .items || rest.isEmpty)
+    }
 
     /// The depth at which a piece begins.
     private var base: Int { shape == .values ? 0 : 2 }

@@ -65,7 +65,15 @@ package struct Reflector: Sendable {
     /// The token for the next page.
     private var next = ""
     private var usesStreamingLists = true
-    private var failures = 0
+    /// Requests in a row that brought nothing.
+    private(set) var failures = 0
+    /// Watches in a row that were silent from their beginning to their end.
+    private var silences = 0
+    /// Lists in a row whose watch told nothing.
+    private var vainLists = 0
+    /// When the last list began, and when the next has to although the watch goes on; nil when nothing asks for that.
+    private var listTime = MonotonicTime(nanoseconds: 0)
+    private var relistTime: MonotonicTime?
     /// Whether everything has been listed once, or found absent.
     package private(set) var isSynced = false
     private(set) var isAbsent = false
@@ -73,6 +81,11 @@ package struct Reflector: Sendable {
     /// The first and the longest pause after failures in a row (client-go: 800 ms, 30 s).
     private static let firstPause = Nanoseconds.milliseconds(800)
     private static let longestPause = Nanoseconds.seconds(30)
+    /// The longest pause before the first list that replaces what was had.
+    private static let listPause = Nanoseconds.seconds(2)
+    /// The shortest time between two lists when the second is for what could not be read: whoever makes such objects must not make
+    /// all nodes list.
+    private static let unreadableInterval = Nanoseconds.seconds(600)
     /// How often a resource that is not served is asked for, at first and at last.
     private static let absentPause = Nanoseconds.seconds(5)
     private static let longestAbsentPause = Nanoseconds.seconds(60)
@@ -87,17 +100,31 @@ package struct Reflector: Sendable {
         state = .waiting(until: now)
     }
 
-    /// When `request` gives something; nil while a request is under way.
+    /// When `request` gives something; nil while nothing but what is under way is to be asked.
     package var deadline: MonotonicTime? {
-        if case .waiting(let until) = state { until } else { nil }
+        switch state {
+        case .waiting(let until): until
+        case .watching: relistTime
+        case .listing, .streaming: nil
+        }
+    }
+
+    /// Whether a list is under way, streamed or in pages.
+    var isListing: Bool {
+        switch state {
+        case .listing, .streaming: true
+        case .waiting, .watching: false
+        }
     }
 
     /// The version that is asked for, or was answered.
     package var versionName: String { resource.versions[version] }
 
-    /// What to ask now; nil when something is under way or it is too early.
+    /// What to ask now, in the place of a watch that is under way; nil when it is too early.
     package mutating func request(now: MonotonicTime, random: inout RandomSource) -> Request? {
-        guard case .waiting(let until) = state, until <= now else { return nil }
+        guard let deadline, deadline <= now else { return nil }
+        if case .watching = state { (resourceVersion, next) = ("", "") }
+        if resourceVersion.isEmpty, next.isEmpty { (listTime, relistTime) = (now, nil) }
         let path = resource.path(versionName)
         if resourceVersion.isEmpty, next.isEmpty, usesStreamingLists {
             state = .streaming
@@ -129,6 +156,14 @@ package struct Reflector: Sendable {
         guard case .watching = state, Self.isUsable(version) else { return }
         resourceVersion = version
         failures = 0
+        silences = 0
+        vainLists = 0
+    }
+
+    /// A watch has told of something that cannot be read, which may have been anything: a list will tell.
+    package mutating func notedUnreadable(now: MonotonicTime, random: inout RandomSource) {
+        guard case .watching = state, relistTime == nil else { return }
+        relistTime = max(now, listTime + Self.unreadableInterval) + Self.random(below: .seconds(5), &random)
     }
 
     /// A streaming list has told of all objects; the watch goes on.
@@ -162,13 +197,36 @@ package struct Reflector: Sendable {
             // A list that broke off begins anew: its token may be that of another server's cache.
             if case .listing = state { next = "" }
             pause(now: now, random: &random)
-        case .silent:
-            // A server that knows nothing of streaming lists never says that the list is complete.
-            if case .streaming = state { usesStreamingLists = false }
-            next = ""
-            state = .waiting(until: now + Self.random(below: .seconds(1), &random))
+        case .silent: silent(now: now, random: &random)
         }
         return .none
+    }
+
+    private mutating func silent(now: MonotonicTime, random: inout RandomSource) {
+        switch state {
+        // A server that knows nothing of streaming lists never says that the list is complete.
+        case .streaming: usesStreamingLists = false
+        case .watching:
+            silences += 1
+            // Not even a bookmark: a server whose versions have gone back (etcd from a backup) is silent until they are where we are.
+            if silences > 1 { return listAnew(now: now, random: &random) }
+        case .waiting, .listing: break
+        }
+        failures += 1
+        next = ""
+        state = .waiting(until: now + Self.random(below: .seconds(1), &random))
+    }
+
+    /// What is had is too old, or is not to be relied on: all objects are asked for again, more rarely while that is in vain.
+    private mutating func listAnew(now: MonotonicTime, random: inout RandomSource) {
+        resourceVersion = ""
+        next = ""
+        // Who lists because a cache was lost is not alone.
+        let longest = min(Self.longestPause.count, Self.listPause.count << Int64(min(vainLists, 8)))
+        let shortest = vainLists == 0 ? 0 : longest / 2
+        vainLists += 1
+        let pause = Nanoseconds(shortest) + Self.random(below: Nanoseconds(longest - shortest), &random)
+        state = .waiting(until: now + pause)
     }
 
     private mutating func page(
@@ -204,11 +262,7 @@ package struct Reflector: Sendable {
     ) -> Effect {
         switch status {
         case 404, 405: return notServed(now: now, random: &random)
-        case 410:
-            resourceVersion = ""
-            next = ""
-            // Who lists because a cache was lost is not alone.
-            state = .waiting(until: now + Self.random(below: .seconds(2), &random))
+        case 410: listAnew(now: now, random: &random)
         case 400, 422:
             if case .streaming = state {
                 usesStreamingLists = false

@@ -36,16 +36,20 @@ package final class SnapshotKeeper: Sendable {
     private let directory: String
     private let cluster: String
     private let kinds: Set<ObjectKind>
+    fileprivate let giveBack: @Sendable () -> Void
     private let changes: Mailbox<SnapshotChange>
     private let waiting = Atomic<Int>(0)
     private let state = Lock<String?>(nil)
 
     /// Makes the directory if it is not there, and starts the writer.
     ///
+    /// - Parameter giveBack: called after a large file was written: what waited for it was as large.
     /// - Throws: when the directory cannot be made, or others may write in it; when the thread cannot be had.
     package init(
-        directory: String, credentials: ClusterCredentials, kinds: [ObjectKind]
+        directory: String, credentials: ClusterCredentials, kinds: [ObjectKind],
+        giveBack: @escaping @Sendable () -> Void = { ProcessMemory.giveBackUnused() }
     ) throws {
+        self.giveBack = giveBack
         self.directory = directory
         cluster = try credentials.clusterName
         self.kinds = Set(kinds)
@@ -170,6 +174,8 @@ private final class SnapshotWriter {
     /// The shortest time between two writings; a large file is written more rarely, at a MiB a second on average.
     private static let interval = Nanoseconds.seconds(5)
     private static let nanosecondsPerOctet: Int64 = 1_000
+    /// A file of which so much memory was used that it is worth giving it back.
+    static let largeOctets = 5 << 20
     /// How often the time of the file is refreshed while the API server tells nothing new.
     private static let refreshInterval = Nanoseconds.seconds(600)
     private static let retryInterval = Nanoseconds.seconds(30)
@@ -193,8 +199,6 @@ private final class SnapshotWriter {
             let now = MonotonicClock.now()
             if isDue, nextWrite <= now {
                 write(now: now)
-                // What waited for a large file was as large.
-                if nextWrite - lastWrite > Self.interval { ProcessMemory.giveBackUnused() }
             }
             _ = poller.value.wait(timeout: isDue ? max(Nanoseconds(0), nextWrite - MonotonicClock.now()) : nil)
         }
@@ -242,6 +246,7 @@ private final class SnapshotWriter {
             lastWrite = now
             nextWrite = now + max(Self.interval, Nanoseconds(Int64(count) * Self.nanosecondsPerOctet))
             keeper.note(nil)
+            if count >= Self.largeOctets { keeper.giveBack() }
         } catch {
             keeper.note(error)
             nextWrite = now + Self.retryInterval

@@ -17,17 +17,16 @@ package struct MemoryTidying: Sendable {
     /// Nothing is due yet.
     package init() {}
 
-    /// Notes that there was a change just now.
-    package mutating func changed() {
-        let now = MonotonicClock.now()
+    /// Notes a change.
+    package mutating func changed(now: MonotonicTime) {
         let first = firstChange ?? now
         firstChange = first
         deadline = min(now + Self.delay, first + Self.longestDelay)
     }
 
     /// Gives memory back if that is due; it costs some milliseconds.
-    package mutating func run() {
-        guard deadline <= MonotonicClock.now() else { return }
+    package mutating func run(now: MonotonicTime) {
+        guard deadline <= now else { return }
         deadline = .distantFuture
         firstChange = nil
         ProcessMemory.giveBackUnused()

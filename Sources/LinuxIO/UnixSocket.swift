@@ -8,6 +8,8 @@ internal import Glibc
 package enum UnixSocket {
     /// The longest name in octets: `sun_path` has 108, of which one ends it.
     package static let maximumPath = 107
+    /// Connections that may wait to be accepted, if net.core.somaxconn allows; connect(2) refuses more with EAGAIN.
+    private static let backlog: CInt = 4_096
 
     /// Listens at `path` for the own user alone, in the place of who listened there before.
     ///
@@ -22,7 +24,7 @@ package enum UnixSocket {
         do throws(SystemError) {
             // Safety: the C string lives until the call returns.
             guard unsafe draft.withCString({ unsafe chmod($0, 0o600) }) == 0 else { throw SystemError.current("chmod") }
-            guard Glibc.listen(descriptor.rawValue, 128) == 0 else { throw SystemError.current("listen") }
+            guard Glibc.listen(descriptor.rawValue, backlog) == 0 else { throw SystemError.current("listen") }
             // Safety: both C strings live until the call returns.
             let result = unsafe draft.withCString { old in unsafe path.withCString { unsafe rename(old, $0) } }
             guard result == 0 else { throw SystemError.current("rename") }

@@ -103,7 +103,7 @@ package final class TunnelProcess {
             keepCertificates()
             settle()
             answerPlugin()
-            tidying.run()
+            tidying.run(now: MonotonicClock.now())
         }
     }
 
@@ -173,7 +173,7 @@ package final class TunnelProcess {
     }
 
     private func publish(_ snapshot: MeshSnapshot) {
-        tidying.changed()
+        tidying.changed(now: MonotonicClock.now())
         state.update(snapshot)
         for mailbox in mailboxes { mailbox.post(.snapshot(snapshot)) }
         registry.reconcile(with: snapshot, now: MonotonicClock.now())

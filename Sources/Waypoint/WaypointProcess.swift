@@ -84,7 +84,7 @@ package final class WaypointProcess {
     /// - Returns: the exit code, 0 after an orderly end.
     package func run() -> Int32 {
         refreshIdentity()
-        tidying.changed()
+        tidying.changed(now: MonotonicClock.now())
         state.readiness.done("start")
         lane.log(.info, .main, "waypoint is ready") {
             $0.field("gateway", "\(configuration.namespace)/\(configuration.name)")
@@ -105,7 +105,7 @@ package final class WaypointProcess {
             if source.deadline <= MonotonicClock.now() { reload() }
             if let deadline = grace.deadline, deadline <= MonotonicClock.now() { publish() }
             refreshIdentity()
-            tidying.run()
+            tidying.run(now: MonotonicClock.now())
         }
     }
 
@@ -134,7 +134,7 @@ package final class WaypointProcess {
             routes = Self.compile(configuration, more, generation: generation, &directory)
         }
         state.update(routes)
-        tidying.changed()
+        tidying.changed(now: MonotonicClock.now())
         for mailbox in mailboxes { mailbox.post(.routes(routes)) }
     }
 

@@ -24,7 +24,7 @@ enum MachineCheck {
 
     static func findings(_ configuration: TunnelConfiguration) -> [Finding] {
         capabilities() + kernel() + probes(configuration) + limits() + cryptography(configuration)
-            + ports(configuration) + files(configuration)
+            + ports(configuration) + files(configuration) + rights(configuration)
     }
 
     /// capabilities(7): the bits of `CapEff`.
@@ -160,7 +160,7 @@ enum MachineCheck {
         return findings
     }
 
-    private static func finding(
+    static func finding(
         _ isGood: Bool, _ subject: String, _ advice: String, otherwise: Finding.Verdict = .missing
     ) -> Finding {
         Finding(verdict: isGood ? .good : otherwise, subject: subject, advice: isGood ? "" : advice)

@@ -46,12 +46,18 @@ enum RunCommand {
             Terminal.print(command.help(defaults: defaults))
             return .success
         }
-        if configuration.configDirectory.isEmpty, ProcessEnvironment.value("KUBERNETES_SERVICE_HOST") != nil {
-            configuration.followsCluster = true
-        }
+        followCluster(&configuration)
         try validate(configuration)
         configuration.settings = options.map { ($0.name, $0.text(of: configuration)) }
         return serve(configuration)
+    }
+
+    /// In a pod the cluster is what a folder is elsewhere.
+    static func followCluster(_ configuration: inout TunnelConfiguration) {
+        guard configuration.configDirectory.isEmpty, ProcessEnvironment.value("KUBERNETES_SERVICE_HOST") != nil else {
+            return
+        }
+        configuration.followsCluster = true
     }
 
     /// What no single option can say is wrong.

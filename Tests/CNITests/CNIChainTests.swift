@@ -56,6 +56,31 @@ struct CNIChainTests {
         #expect(throws: KubernetesError.self) { try adding(text) }
     }
 
+    @Test(
+        "A list of somebody who means no good is refused, or comes out as it was but for our entry",
+        arguments: [
+            #"{"plugins":[1,"ambit-cni",null,[{"type":"ambit-cni"}],{"type":7},{}]}"#,
+            #"{"plugins":[{"type":"ptp","more":{"plugins":[{"type":"ambit-cni"}]}}],"type":"ambit-cni"}"#,
+            #"{"name":"\" , \"plugins\":[]","plugins":[{"type":"ptp"}]}"#,
+            #"{"plugins":[{"type":"ptp"}],"deep":\#(String(repeating: "[", count: 100_000))}"#,
+            #"{"plugins":[{"type":"ptp"}],"plugins":[{"type":"ambit-cni"}]}"#,
+            "{\"plugins\":[{\"type\":\"ptp\"}],\"nul\":\"\u{0}\"}",
+        ])
+    func hostile(text: String) throws {
+        guard let changed = try? CNIChain.adding(CNIConfiguration(), to: Array(text.utf8)) else { return }
+        func list(_ octets: some Sequence<UInt8>) throws -> [String: NSObject] {
+            try #require(JSONSerialization.jsonObject(with: Data(octets)) as? [String: NSObject])
+        }
+        let before = try list(text.utf8)
+        var after = try list(changed)
+        let plugins = try #require(after["plugins"] as? [NSObject])
+        #expect(plugins.last == (try list(Self.entry.utf8) as NSDictionary))
+        after["plugins"] = plugins.dropLast() as NSArray
+        #expect(before == after)
+        let without = try #require(try CNIChain.removing(from: changed))
+        #expect(try list(without) == before)
+    }
+
     private func withDirectory(_ body: (URL) throws -> Void) throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "ambit-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)

@@ -112,6 +112,38 @@ struct CNIPluginTests {
         #expect(call("ADD", Self.configuration(more: #","whenAway":"fail""#), environment).isGood)
     }
 
+    @Test("DEL succeeds whatever our settings say by now: what came in has to be able to go")
+    func leaves() {
+        for more in [#","whenAway":"perhaps""#, #","timeoutSeconds":0"#, #","ownNamespace":7"#] {
+            #expect(!call("ADD", Self.configuration(more: more)).isGood)
+            #expect(call("DEL", Self.configuration(more: more)).isGood)
+        }
+        #expect(!call("DEL", "[").isGood && !call("DEL", Self.configuration("0.2.0")).isGood)
+        var environment = Self.pod
+        environment["CNI_NETNS"] = nil
+        #expect(call("DEL", Self.configuration(), environment).isGood, "the namespace is gone already")
+    }
+
+    @Test(
+        "What a result says comes out with the same meaning",
+        arguments: [
+            #"{"cniVersion":"1.1.0","interfaces":[{"name":"eth0","mac":"0a:58:0a:f4:00:05","mtu":1450,"socketPath":"/x"}]}"#,
+            #"{"cniVersion":"0.3.1","dns":{},"routes":[{"dst":"0.0.0.0/0","gw":"10.0.0.1"}],"ips":[{"version":"4"}]}"#,
+            #"{"cniVersion":"1.0.0","odd":{"n":null,"t":true,"e":[],"s":"yes","v":"1.10","z":"007","d":"2001-01-01"}}"#,
+            #"{"cniVersion":"1.0.0","text":"a \"quote\", a \\ and \u00e9, \u2028, 🚀, # no comment: no key"}"#,
+            #"{"cniVersion":"1.0.0","big":9007199254740993,"negative":-7,"small":0.25}"#,
+        ])
+    func sameMeaning(result: String) throws {
+        let input =
+            #"{"cniVersion":"1.0.0","name":"n","type":"ambit-cni","socket":"/nowhere","whenAway":"allow","prevResult":\#(result)}"#
+        let output = call("ADD", input)
+        #expect(output.isGood)
+        func value(_ text: String) throws -> NSObject? {
+            try JSONSerialization.jsonObject(with: Data(text.utf8)) as? NSObject
+        }
+        #expect(try value(output.text) == value(result))
+    }
+
     @Test("Requests and answers are read as they were written")
     func lines() throws {
         let request = CNIRequest(.add, namespace: "shop", name: "web \"1\"", uid: "u", path: "/run/netns/x")

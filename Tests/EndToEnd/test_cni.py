@@ -4,14 +4,17 @@
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from mesh import kubernetes
+from mesh import kubernetes, manifests
+from mesh.netns import NetworkNamespace
 from mesh.proc import cpu_seconds
 from mesh.serving import exchange
 from mesh.tunnel import binary
@@ -95,18 +98,71 @@ def test_a_pod_that_is_not_enrolled_starts_at_once_and_is_left_alone(world, node
     assert node.call("CHECK", pod) == (0, None)
 
 
-def test_many_pods_that_start_at_once_are_all_captured(world, node):
+class BarePod:
+    """A pod of which there is nothing but its sandbox: no wire, no address."""
+
+    def __init__(self, world, name, node):
+        self.namespace, self.name = "default", name
+        self.netns = NetworkNamespace.bare(f"{world.prefix}-{name}")
+        self.value = {**manifests.pod(name, "default", node.node.name, ["10.0.0.1"], name),
+                      "status": {"phase": "Pending"}}
+
+    def manifest(self):
+        return self.value
+
+
+def test_two_hundred_pods_that_start_at_once_are_all_captured(world, node):
     world.start()
-    pods = [starting_pod(world, f"pod-{number}", node) for number in range(20)]
-    results = {}
-    threads = [threading.Thread(target=lambda pod=pod: results.update({pod.name: node.call("ADD", pod)}))
-               for pod in pods]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results == {pod.name: (0, RESULT) for pod in pods}
-    assert all(pod.is_captured() for pod in pods)
+    pods = [BarePod(world, f"pod-{number}", node) for number in range(200)]
+    world.closing(lambda: NetworkNamespace.delete_all(pod.netns for pod in pods))
+    NetworkNamespace.add_all(pod.netns for pod in pods)
+    items = [world.folder.run_pod(pod.manifest()) for pod in pods]
+    world.folder.server.kubectl("create", "--validate=false", "-f", "-", input=json.dumps(
+        {"apiVersion": "v1", "kind": "List", "items": items}))
+
+    def waiting():
+        """How many calls nobody has taken yet: SS_CONNECTING in /proc/net/unix."""
+        rows = (line.split() for line in Path("/proc/net/unix").read_text().splitlines())
+        return sum(row[5] == "02" and row[-1].startswith(str(node.socket)) for row in rows)
+
+    # A tunnel that has something else to do for a moment: all of them come at the same instant.
+    node.tunnel.process.signal(signal.SIGSTOP)
+    with ThreadPoolExecutor(len(pods)) as threads:
+        calls = [threads.submit(node.call, "ADD", pod, timeout=110, timeoutSeconds=100) for pod in pods]
+        try:
+            eventually(lambda: waiting() == len(pods), 60, message=lambda: f"{waiting()} wait")
+        finally:
+            node.tunnel.process.signal(signal.SIGCONT)
+    assert [call.result() for call in calls if call.result() != (0, RESULT)] == []
+    node.tunnel.wait_total(200, "workload_manager_active_proxy_count")
+    for pod in pods[::40]:
+        assert "redirect" in pod.netns.run("nft", "list", "table", "inet", "ambit").stdout
+
+
+def test_after_a_reboot_pods_that_start_before_the_tunnel_wait_or_are_captured_when_it_is_there(world, node):
+    world.start()
+    pods = [starting_pod(world, name, node) for name in ("waits", "early")]
+    for pod in pods:
+        assert node.call("ADD", pod) == (0, RESULT)
+    eventually(lambda: (node.state / "enrolled-namespaces").read_text() == "default\n", 5)
+    # The machine goes down: of all that was there only the disk is left, and each sandbox is made anew.
+    node.tunnel.process.kill()
+    node.socket.unlink()
+    waits, early = (world.pod(f"{pod.name}-again", node.node, "plain", apply=False) for pod in pods)
+    code, answer = node.call("ADD", pods[0], path=waits.netns.path)
+    assert code == 1 and answer["code"] == 11, answer
+    # Where the plugin lets pods start (or another runtime knew nothing of it), nobody captures it yet.
+    assert node.call("ADD", pods[1], path=early.netns.path, whenAway="allow") == (0, RESULT)
+    value = pods[1].manifest()
+    value["metadata"]["annotations"].pop("ambit.dev/netns")
+    value["status"] = early.manifest()["status"]
+    world.folder.apply(value)
+    world.folder.processes.add(world.folder.uid(value), early.netns.path)
+    assert not early.is_captured()
+    node.tunnel.start()
+    early.wait_captured()
+    assert node.call("ADD", pods[0], path=waits.netns.path) == (0, RESULT)
+    assert waits.is_captured()
 
 
 def test_a_pod_that_cannot_join_does_not_start_and_the_runtime_is_told_why(world, node):

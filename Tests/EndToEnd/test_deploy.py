@@ -282,19 +282,60 @@ def test_deploy_makes_a_ca_once_and_changes_nothing_the_second_time(world, serve
         return server.run("env", f"HOME={world.directory}", f"KUBECTL={path}", f"AMBIT_TUNNEL={binary()}", DEPLOY / "deploy",
                           timeout=100).stdout
 
+    label = {"istio.io/dataplane-mode": "ambient"}
+    server.request("/api/v1/namespaces", manifests.namespace("found", label))
+    server.request("/api/v1/namespaces/default/pods", manifests.pod("old", "default", "node1", ["10.0.0.1"], "old", label))
     deploy()
+    found = f"/api/v1/namespaces/{SYSTEM}/configmaps/ambit-found"
+    assert server.request(found)["data"]["labelled"].split() == ["found", "default", "old"]
     secret = server.request(f"/api/v1/namespaces/{SYSTEM}/secrets/ambit-ca")
     root = server.request(f"/api/v1/namespaces/{SYSTEM}/configmaps/ambit-ca-root")["data"]["root-cert.pem"]
     assert set(secret["data"]) == {"ca.key", "ca.crt"} and base64.b64decode(secret["data"]["ca.crt"]).decode() == root
     labels = server.request(f"/api/v1/namespaces/{SYSTEM}/configmaps/ambit-ca-root")["metadata"]["labels"]
     assert labels["app.kubernetes.io/managed-by"] == "ambit-identity"
-    assert "configured" not in deploy()
+    # Where Gateway API is, waypoints are to be had.
+    assert objects(server, "deployments").keys() == {"ambit-identity", "ambit-waypoint-controller"}
+    server.request("/api/v1/namespaces", manifests.namespace("later", label))
+    # kubectl sends a patch of every PodDisruptionBudget, which changes nothing.
+    assert not [line for line in deploy().splitlines() if "configured" in line and "poddisruptionbudget" not in line]
+    assert server.request(found)["data"]["labelled"].split() == ["found", "default", "old"]
     assert server.request(f"/api/v1/namespaces/{SYSTEM}/secrets/ambit-ca")["data"] == secret["data"]
-    assert "rollout status daemonset/ambit-tunnel" in words.read_text()
+    for rolled in ("daemonset/ambit-tunnel", "deployment/ambit-waypoint-controller"):
+        assert f"rollout status {rolled}" in words.read_text()
 
 
-def test_undeploy_takes_pods_out_first_and_leaves_nothing(world, server):
+def test_deploy_takes_images_from_the_folder_and_waypoints_only_where_they_are_wanted(world, server):
+    path, _ = stub(server, world.directory)
+    folder = world.directory / "own"
+    folder.mkdir()
+    (folder / "kustomization.yaml").write_text(json.dumps({
+        "resources": [os.path.relpath(DEPLOY, folder)],
+        "images": [{"name": "ambit-tunnel", "newName": "registry.example/mesh/ambit-tunnel", "newTag": "7"}]}))
+
+    def deploy(*settings):
+        server.run("env", f"HOME={world.directory}", f"KUBECTL={path}", f"AMBIT_TUNNEL={binary()}", *settings, DEPLOY / "deploy",
+                   folder, timeout=100)
+        controller = objects(server, "deployments").get("ambit-waypoint-controller")
+        return controller and controller["spec"]["template"]["spec"]["containers"][0]["image"]
+
+    assert deploy("WAYPOINTS=no") is None
+    assert deploy() == "registry.example/mesh/ambit-waypoint:7"
+
+
+#: Whether what deploy/deploy has found, and what was labelled since, is labelled after deploy/undeploy.
+@pytest.mark.parametrize("settings, found, since", [((), True, False), (("LABELS=keep",), True, True)], ids=["as-found", "keep"])
+def test_undeploy_takes_pods_out_first_and_leaves_nothing(world, server, settings, found, since):
     install(server)
+    install(server, "waypoints")
+    label = {"istio.io/dataplane-mode": "ambient"}
+    for name in ("found", "gone"):
+        server.request("/api/v1/namespaces", manifests.namespace(name, label))
+    server.request(f"/api/v1/namespaces/{SYSTEM}/configmaps", {
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ambit-found"}, "data": {"labelled": "found\nnever\nshop never"}})
+    for number, name in enumerate(("ambit-waypoint", "istio")):
+        gateway = manifests.waypoint(name, "default", f"10.0.0.{number}")
+        gateway["spec"]["gatewayClassName"] = name
+        server.request("/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways", gateway)
     tunnel = {"app.kubernetes.io/name": "ambit-tunnel"}
     for name, namespace, labels in (("ambit-tunnel-x", SYSTEM, tunnel), ("web", "shop", {"istio.io/dataplane-mode": "ambient"})):
         if namespace == "shop":
@@ -312,21 +353,27 @@ def test_undeploy_takes_pods_out_first_and_leaves_nothing(world, server):
             "spec": {"signerName": "/".join(name.split(":")[:2]), "trustBundle": PEM}})
         assert made["kind"] == "ClusterTrustBundle", made
     path, words = stub(server, world.directory)
-    server.run("env", f"HOME={world.directory}", f"KUBECTL={path}", DEPLOY / "undeploy", timeout=100)
+    server.run("env", f"HOME={world.directory}", f"KUBECTL={path}", *settings, DEPLOY / "undeploy", timeout=100)
 
     commands = words.read_text().splitlines()
     assert sum(" exec " in f" {line} " for line in commands) == 3
     order = [next(index for index, line in enumerate(commands) if text in line) for text in (
-        "label namespace/shop", "label pod web", "exec", "delete daemonset ambit-tunnel", "apply -f -", "rollout status",
-        "delete daemonset ambit-uninstall", "delete -k")]
+        "label namespace/found istio.io/dataplane-mode-", "label namespace/shop istio.io/dataplane-mode-", "label -n shop pod/web", "exec",
+        "delete daemonset ambit-tunnel", "kustomize", "rollout status", "delete daemonset ambit-uninstall",
+        "label namespace/found istio.io/dataplane-mode=ambient", "delete -k")]
     assert order == sorted(order), commands
-    assert not server.request("/api/v1/namespaces/shop")["metadata"].get("labels", {}).get("istio.io/dataplane-mode")
-    assert not server.request("/api/v1/namespaces/shop/pods/web")["metadata"].get("labels")
+    for path_of, is_labelled in (("found", found), ("shop", since), ("shop/pods/web", since)):
+        labels = server.request(f"/api/v1/namespaces/{path_of}")["metadata"].get("labels", {})
+        assert (labels.get("istio.io/dataplane-mode") == "ambient") == is_labelled, path_of
+    left = server.request("/apis/gateway.networking.k8s.io/v1/gateways")["items"]
+    assert [gateway["metadata"]["name"] for gateway in left] == ["istio"]
     for kind in ("daemonsets", "deployments", "serviceaccounts", "services", "clusterroles", "clusterrolebindings"):
         assert not objects(server, kind), kind
     assert [value["metadata"]["name"] for value in server.request(bundles)["items"]] == ["example.com:x:y"]
     server.control("settings", clusterTrustBundles=[])
+    if settings:
+        return
     # Who was not there is not missed.
     answers = world.directory / "answers"
     answers.write_text("")
-    server.run("env", f"HOME={world.directory}", f"KUBECTL={path}", DEPLOY / "undeploy", timeout=100)
+    server.run("env", f"HOME={world.directory}", f"KUBECTL={path}", *settings, DEPLOY / "undeploy", timeout=100)

@@ -624,6 +624,22 @@ def test_the_roots_are_a_cluster_trust_bundle_from_when_there_is_the_kind_and_an
     assert published()["trustBundle"] == theirs
 
 
+def test_a_key_that_is_deleted_under_the_service_is_named_and_certificates_go_on(world):
+    server = kubernetes.cluster(world)
+    service = ClusterCertificateService(world, server)
+    world.namespace("default")
+    node = kubernetes.node(world, "node1")
+    node.tunnel.options += service.tunnel_options(node)
+    service.start()
+    world.start()
+    for file in ("ca.key", "ca.crt"):
+        (service.ca_directory / file).unlink()
+    eventually(lambda: service.entries(message="CA directory cannot be read; the last good state serves"), 10)
+    pod = world.pod("pod", node)
+    pod.wait_captured()
+    eventually(lambda: service.entries(message="certificate issued", identity=pod.spiffe_id), 10)
+
+
 @needs_grpcio
 def test_a_token_that_the_api_server_does_not_vouch_for_gets_nothing(world, tmp_path):
     server = kubernetes.cluster(world)

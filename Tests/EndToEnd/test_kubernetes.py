@@ -6,7 +6,9 @@ import json
 
 import pytest
 from mesh import kubernetes, manifests
+from mesh.clock import Clock
 from mesh.serving import exchange
+from mesh.tunnel import binary
 from mesh.waiting import always, eventually
 from mesh.waypoint import Echo, http_service
 
@@ -116,6 +118,52 @@ def test_a_watch_that_is_too_old_is_listed_anew_and_loses_nothing(world, server)
     eventually(lambda: client.is_refused(peer, 8080), 40, every=0.2)
 
 
+#: What an API server answers when it should tell of policies, and what the log says of it.
+FAULTS = {
+    "too many requests": ({"status": 429, "retryAfter": 1, "message": "slow down"}, "slow down (429)"),
+    "in trouble": ({"status": 500, "message": "etcd is away"}, "etcd is away (500)"),
+    "too old": ({"status": 410, "reason": "Expired"}, ""),
+    "no JSON": ({"garbage": "<html>maintenance</html>"}, "no JSON object of the API"),
+    "half an object": ({"garbage": '{"type":"ADDED","object":{"metadata":{"na'}, "no JSON object of the API"),
+    "slow": ({"delay": 1}, ""),
+}
+
+
+def test_what_goes_wrong_with_a_watch_is_named_stops_nothing_and_is_over_when_it_is_over(world, server):
+    client, peer = client_and_server(world)
+    tunnel = peer.node.tunnel
+    deny = manifests.authorization_policy("deny", "default", "DENY", [{}], {"app": "server"})
+    for name, (fault, said) in FAULTS.items():
+        before = len(tunnel.log())
+        server.fault("authorizationpolicies.*watch=true", times=2, **fault)
+        server.control("goaway")
+        eventually(lambda: said in tunnel.log()[before:], 10, message=name)
+        send(client, peer)
+        # Its own log line, and no more than that, is what is left of it.
+        world.folder.apply(deny)
+        eventually(lambda: client.is_refused(peer, 8080), 40, message=name)
+        world.folder.delete(deny)
+        eventually(lambda: not client.is_refused(peer, 8080), 10, message=name)
+        tunnel.wait_total(0, "ambit_config_errors", 10)
+
+
+def test_a_clock_that_goes_back_an_hour_holds_up_no_watch(world, server):
+    world.namespace("default")
+    client, peer = world.pod("client", kubernetes.node(world, "node1")), world.pod("server", kubernetes.node(world, "node2"))
+    clock = Clock(world)
+    world.start()
+    peer.serve(8080)
+    send(client, peer)
+    deny = manifests.authorization_policy("deny", "default", "DENY", [{}], {"app": "server"})
+    for seconds in (3600, 0):
+        clock.set(seconds)
+        for change, is_refused in ((world.folder.apply, True), (world.folder.delete, False)):
+            server.control("goaway")
+            change(deny)
+            eventually(lambda: client.is_refused(peer, 8080) == is_refused, 10)
+        send(client, peer)
+
+
 def test_goaway_in_the_middle_of_watches_loses_nothing_and_lists_nothing_again(world, server):
     client, peer = client_and_server(world)
     send(client, peer)
@@ -141,6 +189,52 @@ def test_a_kind_whose_definition_comes_later_is_picked_up(world):
         server.request("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
     world.folder.apply(manifests.authorization_policy("deny", "default", "DENY", [{}], {"app": "server"}))
     eventually(lambda: client.is_refused(peer, 8080), 30, every=0.2)
+
+
+def test_a_version_that_is_served_no_more_is_followed_in_another(world, server):
+    client, peer = client_and_server(world)
+    kept = manifests.authorization_policy("kept", "default", "DENY", [{"to": [{"operation": {"ports": ["9090"]}}]}],
+                                          {"app": "server"})
+    world.folder.apply(kept)
+    peer.serve(9090)
+    eventually(lambda: client.is_refused(peer, 9090), 10)
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/authorizationpolicies.security.istio.io"
+    definition = server.request(path)
+    for version in definition["spec"]["versions"]:
+        version["served"] = version["name"] == "v1beta1"
+    assert server.request(path, definition, "PUT")["kind"] == "CustomResourceDefinition"
+    # The watches of a definition that changes are ended by the API server.
+    server.control("goaway")
+    deny = manifests.authorization_policy("deny", "default", "DENY", [{}], {"app": "server"})
+    world.folder.apply({**deny, "apiVersion": "security.istio.io/v1beta1"})
+    eventually(lambda: client.is_refused(peer, 8080), 20, every=0.2)
+    world.folder.delete({**deny, "apiVersion": "security.istio.io/v1beta1"})
+    eventually(lambda: not client.is_refused(peer, 8080), 10)
+    assert client.is_refused(peer, 9090)
+
+
+def test_check_asks_for_every_right_and_names_those_that_are_missing(world, server):
+    node = kubernetes.node(world, "node1")
+
+    def check():
+        answer = node.netns.run(binary(), "check", "--kubernetes", "--kubeconfig", server.kubeconfig, "--node", "node1",
+                                "--kubelet-cgroup", "none", "--ca-dir", world.ca_directory, check=False)
+        return answer.returncode, answer.stdout
+
+    code, said = check()
+    assert code == 0 and "rights in the cluster" in said, said
+    account = {"user": "system:serviceaccount:ambit-system:ambit-tunnel", "groups": []}
+    server.control("users", **{kubernetes.TOKEN: {**account, "denied": [["patch", "events"]]}})
+    code, said = check()
+    assert code == 0 and "warn  right to patch events: " in said and said.count("right to") == 1, said
+    server.control("users", **{kubernetes.TOKEN: {
+        **account, "denied": [["watch", "authorizationpolicies"], ["patch", "pods/status"]]}})
+    code, said = check()
+    assert code == 1 and "FAIL  right to watch authorizationpolicies.security.istio.io: " in said, said
+    assert "warn  right to patch pods/status: " in said and said.count("right to") == 2, said
+    server.kill()
+    code, said = check()
+    assert code == 1 and "FAIL  API server: " in said, said
 
 
 def test_a_forbidden_kind_keeps_the_tunnel_from_starting_and_is_named(world, server):

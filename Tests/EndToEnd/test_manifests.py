@@ -213,11 +213,27 @@ def test_alerts_are_prometheus_rules_over_metrics_that_there_are(whole, tmp_path
     assert f"SUCCESS: {sum(len(group['rules']) for group in groups)} rules found" in said
     documented = "".join((DEPLOY.parent / "docs" / name).read_text() for name in ("operations.md", "identity.md"))
     for rule in (rule for group in groups for rule in group["rules"]):
-        for name in re.findall(r"\bambit_\w+", rule["expr"]):
+        for name in re.findall(r"\b(?:ambit|workload_manager|istio)_\w+", rule["expr"]):
             assert f"`{name}`" in documented or f"`{name.removesuffix('_total')}`" in documented, name
         page, _, heading = rule["annotations"]["runbook"].partition("#")
         headings = re.findall(r"^#+ (.*)$", (DEPLOY.parent / page).read_text(), re.MULTILINE)
         assert not heading or heading in [re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings], rule
+
+
+def test_the_alert_for_probes_is_raised_where_they_are_captured_and_nowhere_else(whole, tmp_path):
+    groups = objects(whole, "monitoring.coreos.com", "prometheusrules")["ambit"]["spec"]["groups"]
+    (tmp_path / "rules.json").write_text(json.dumps({"groups": groups}))
+    # Node: whether probes are exempt, and captured pods.
+    nodes = {"fine": (1, 3), "captured": (0, 3), "idle": (0, 0)}
+    series = [{"series": f'{name}{{instance="{node}"}}', "values": f"{value}x60"} for node, values in nodes.items()
+              for name, value in zip(("ambit_probes_exempt", "workload_manager_active_proxy_count"), values)]
+    raised = {"eval_time": "30m", "alertname": "AmbitProbesCaptured", "exp_alerts": [{
+        "exp_labels": {"severity": "warning", "instance": "captured"}, "exp_annotations": next(
+            {key: text.replace("{{ $labels.instance }}", "captured") for key, text in rule["annotations"].items()}
+            for group in groups for rule in group["rules"] if rule["alert"] == "AmbitProbesCaptured")}]}
+    (tmp_path / "tests.json").write_text(json.dumps({
+        "rule_files": ["rules.json"], "tests": [{"interval": "1m", "input_series": series, "alert_rule_test": [raised]}]}))
+    assert "SUCCESS" in run(Path(prometheus.binary()).parent / "promtool", "test", "rules", tmp_path / "tests.json").stdout
 
 
 def test_dashboards_are_objects_with_the_files_that_are_tested(whole):

@@ -64,6 +64,11 @@ struct JSONSplitterTests {
         #expect(try !cut(#"{"items":[{"a":1},{"b"#, .items, step: 100).isBetween)
     }
 
+    @Test("Between the values of a watch there is nothing but space", arguments: ["<html>", "{} x", "null\n"])
+    func noValue(text: String) throws {
+        #expect(try !cut(text, .values, step: 2).isBetween)
+    }
+
     @Test("More brackets closed than opened, or opened than any object has, are malformed")
     func brackets() {
         #expect(throws: KubernetesError.self) { try cut("}", .values, step: 1) }

@@ -4,6 +4,7 @@
 import Foundation
 import Identity
 import Manifest
+import Synchronization
 import Testing
 
 @testable import Kubernetes
@@ -105,12 +106,13 @@ struct ObjectSnapshotTests {
     // MARK: - The file
 
     private func keeper(
-        _ directory: URL, cluster: String = "one.example", kinds: [ObjectKind] = [.pod, .authorizationPolicy]
+        _ directory: URL, cluster: String = "one.example", kinds: [ObjectKind] = [.pod, .authorizationPolicy],
+        giveBack: @escaping @Sendable () -> Void = {}
     ) throws -> SnapshotKeeper {
         let server = try #require(ServerAddress("https://\(cluster)"))
         let credentials = ClusterCredentials(
             server: server, serverName: try #require(ServerName(cluster)), authorities: .data([1, 2, 3]))
-        return try SnapshotKeeper(directory: directory.path, credentials: credentials, kinds: kinds)
+        return try SnapshotKeeper(directory: directory.path, credentials: credentials, kinds: kinds, giveBack: giveBack)
     }
 
     private func withDirectory(_ body: (URL) throws -> Void) throws {
@@ -143,6 +145,30 @@ struct ObjectSnapshotTests {
             #expect(mode == 0o600)
             keeper.post(.stop)
         }
+    }
+
+    @Test("Memory is given back after a large file was written, and after no other", arguments: [1 << 20, 6 << 20])
+    func givesBack(octets: Int) throws {
+        try withDirectory { directory in
+            let count = Counter()
+            let keeper = try keeper(directory) { count.add() }
+            let text = Array(#"{"a":""#.utf8) + Array(repeating: UInt8(ascii: "x"), count: octets) + Array(#""}"#.utf8)
+            let record = try #require(try Self.snapshot().records.first)
+            keeper.post(.set(record.key, text))
+            keeper.post(.complete)
+            let file = directory.appending(path: "objects").path
+            for _ in 0..<20_000 where !FileManager.default.fileExists(atPath: file) { usleep(1_000) }
+            let expected = octets > 5 << 20 ? 1 : 0
+            for _ in 0..<20_000 where count.value < expected { usleep(1_000) }
+            #expect(count.value == expected)
+            keeper.post(.stop)
+        }
+    }
+
+    private final class Counter: Sendable {
+        private let count = Atomic<Int>(0)
+        var value: Int { count.load(ordering: .sequentiallyConsistent) }
+        func add() { count.add(1, ordering: .sequentiallyConsistent) }
     }
 
     @Test("Another cluster's snapshot, and one that lacks kinds, is refused")

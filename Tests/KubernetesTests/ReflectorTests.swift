@@ -32,6 +32,8 @@ struct ReflectorTests {
         /// How long it wants to wait now.
         var pause: Nanoseconds? { reflector.deadline.map { $0 - now } }
 
+        mutating func isUnreadable() { reflector.notedUnreadable(now: now, random: &random) }
+
         mutating func pass(_ time: Nanoseconds) { now = now + time }
     }
 
@@ -121,6 +123,90 @@ struct ReflectorTests {
         #expect(path(try stage.request()).hasSuffix("&resourceVersion=9"))
     }
 
+    @Test("A watch that is silent from its beginning to its end a second time is not believed: all is listed anew")
+    func silentAgain() throws {
+        var stage = try Stage(.pod)
+        _ = try stage.request()
+        _ = stage.reflector.noted(endOfListAt: "5", now: stage.now)
+        for _ in 0..<3 {
+            // A word between them is enough.
+            _ = stage.finish(.silent)
+            #expect(path(try stage.request()).hasSuffix("&resourceVersion=5"))
+            stage.reflector.noted(resourceVersion: "5")
+        }
+        _ = stage.finish(.silent)
+        _ = try stage.request()
+        _ = stage.finish(.silent)
+        #expect(isStreamingList(try stage.request()))
+        #expect(stage.reflector.isSynced)
+    }
+
+    @Test("What a watch tells and nobody can read is found out by a list, but not more often than every ten minutes")
+    func unreadable() throws {
+        var stage = try Stage(.authorizationPolicy)
+        _ = try stage.request()
+        _ = stage.reflector.noted(endOfListAt: "5", now: stage.now)
+        #expect(stage.pause == nil, "the watch goes on")
+        stage.pass(.seconds(60))
+        stage.isUnreadable()
+        let due = stage.reflector.deadline
+        #expect((539...546).contains(try #require(stage.pause).milliseconds / 1_000))
+        // Another one, and another watch, change nothing.
+        stage.isUnreadable()
+        _ = stage.finish(.watchEnded)
+        #expect(path(try stage.request()).hasSuffix("&resourceVersion=5"))
+        #expect(stage.reflector.deadline == due)
+        #expect(isStreamingList(try stage.request()))
+        _ = stage.reflector.noted(endOfListAt: "6", now: stage.now)
+        #expect(stage.pause == nil && stage.reflector.isSynced)
+        stage.pass(.seconds(900))
+        stage.isUnreadable()
+        #expect(try #require(stage.pause) <= .seconds(5))
+    }
+
+    @Test("Lists whose watches tell nothing come ever more rarely; a watch that tells something ends that")
+    func vainLists() throws {
+        var stage = try Stage(.pod)
+        let outcome = Reflector.Outcome.refused(status: 410, retryAfter: nil)
+        for number in 0..<8 {
+            #expect(isStreamingList(try stage.request()))
+            _ = stage.reflector.noted(endOfListAt: "5", now: stage.now)
+            _ = stage.finish(outcome)
+            let pause = try #require(stage.pause)
+            if number == 0 { #expect(pause <= Nanoseconds.seconds(2)) }
+            if number > 4 { #expect(pause >= Nanoseconds.seconds(15) && pause <= Nanoseconds.seconds(30)) }
+        }
+        _ = try stage.request()
+        _ = stage.reflector.noted(endOfListAt: "5", now: stage.now)
+        stage.reflector.noted(resourceVersion: "6")
+        _ = stage.finish(outcome)
+        #expect(try #require(stage.pause) <= Nanoseconds.seconds(2))
+    }
+
+    @Test("An API server that is gone for an hour is asked some hundred times, and the watch goes on where it was")
+    func anHour() throws {
+        var stage = try Stage(.pod)
+        _ = try stage.request()
+        _ = stage.reflector.noted(endOfListAt: "5", now: stage.now)
+        let back = stage.now + .seconds(3_600)
+        var count = 0
+        _ = stage.finish(.broken)
+        while stage.now < back {
+            #expect(path(try stage.request()).hasSuffix("&resourceVersion=5"))
+            #expect(stage.finish(.broken) == .none)
+            count += 1
+        }
+        #expect((120...260).contains(count))
+        #expect(try #require(stage.pause) <= .seconds(30))
+        #expect(stage.reflector.isSynced)
+        // By then its history is too short: what was had serves until the list is complete.
+        _ = try stage.request()
+        #expect(stage.finish(.refused(status: 410, retryAfter: nil)) == .none)
+        #expect(try #require(stage.pause) <= .seconds(2))
+        #expect(isStreamingList(try stage.request()))
+        #expect(stage.reflector.noted(endOfListAt: "900", now: stage.now) == .listComplete)
+    }
+
     @Test("Pauses grow to thirty seconds, are never the same for all, and shrink with success")
     func backOff() throws {
         var stage = try Stage(.pod)
@@ -168,6 +254,23 @@ struct ReflectorTests {
         #expect(stage.reflector.noted(endOfListAt: "5", now: stage.now) == .listComplete)
         _ = stage.finish(.broken)
         #expect(path(try stage.request()).contains("/v1beta1/serviceentries?"))
+    }
+
+    @Test("A version that goes while it is watched is followed in the next one, and nothing is absent meanwhile")
+    func versionGoes() throws {
+        var stage = try Stage(.authorizationPolicy)
+        _ = try stage.request()
+        _ = stage.reflector.noted(endOfListAt: "5", now: stage.now)
+        stage.pass(.seconds(60))
+        #expect(stage.finish(.watchEnded) == .none)
+        #expect(path(try stage.request()).hasPrefix("/apis/security.istio.io/v1/authorizationpolicies?"))
+        #expect(stage.finish(.refused(status: 404, retryAfter: nil)) == .none)
+        #expect(stage.pause == Nanoseconds(0))
+        let next = try stage.request()
+        #expect(isStreamingList(next))
+        #expect(path(next).hasPrefix("/apis/security.istio.io/v1beta1/authorizationpolicies?"))
+        #expect(stage.reflector.noted(endOfListAt: "9", now: stage.now) == .listComplete)
+        #expect(!stage.reflector.isAbsent)
     }
 
     @Test("A kind that every API server has is never absent")

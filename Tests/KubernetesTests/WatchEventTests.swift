@@ -87,4 +87,53 @@ struct WatchEventTests {
             return
         }
     }
+
+    /// Objects as large as etcd takes them (1.5 MiB).
+    private static let large: [(ObjectKind, String, String)] = [
+        (
+            .authorizationPolicy, "security.istio.io/v1",
+            #""spec":{"action":"DENY","rules":[{"from":[{"source":{"ipBlocks":["#
+                + repeated(#""10.77.1.2""#) + "]}}]}]}"
+        ),
+        (
+            .pod, "v1",
+            #""spec":{"nodeName":"n1"},"status":{"conditions":["#
+                + repeated(#"{"type":"Ready","status":"True"}"#) + "]}"
+        ),
+        (
+            .pod, "v1",
+            #""spec":{"nodeName":"n1"},"other":{"managedFields":[{"fieldsV1":{"f:metadata":{"f:labels":["#
+                + repeated(#"{"f:app.kubernetes.io/name":{}}"#) + "]}}}]}"
+        ),
+    ]
+
+    private static func repeated(_ text: String) -> String {
+        Array(repeating: text, count: (1_500 << 10) / (text.utf8.count + 1)).joined(separator: ",")
+    }
+
+    @Test("An object as large as etcd takes is read whole, however it arrives", arguments: 0..<3)
+    func largeObjects(number: Int) throws {
+        let (kind, version, rest) = Self.large[number]
+        let metadata = #""metadata":{"name":"x","namespace":"shop","uid":"u"}"#
+        let object = #"{"apiVersion":"\#(version)","kind":"\#(kind.name)",\#(metadata),\#(rest)}"#
+        let octets = Array((#"{"type":"MODIFIED","object":"# + object + "}\n").utf8)
+        #expect(octets.count > 1_490 << 10)
+        var splitter = JSONSplitter(.values)
+        var pieces: [[UInt8]] = []
+        for start in stride(from: 0, to: octets.count, by: 16_000) {
+            let part = Array(octets[start..<min(octets.count, start + 16_000)])
+            try splitter.receive(part.span, into: &pieces)
+        }
+        #expect(pieces.count == 1 && splitter.isBetweenValues)
+        guard case .set(let node, _) = try WatchEvent(try #require(pieces.first)) else {
+            Issue.record("it is no object")
+            return
+        }
+        var reduction = ObjectReduction(reader: ManifestReader())
+        guard case .set(let read, _) = reduction.update(node, kind, apiVersion: version) else {
+            Issue.record("it is refused")
+            return
+        }
+        #expect(read.key == ObjectKey(kind: kind, namespace: "shop", name: "x"))
+    }
 }

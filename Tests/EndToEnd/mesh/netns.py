@@ -4,13 +4,16 @@
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import socket
+import struct
 
 from .command import run
 from .process import Process
 
 _CLONE_NEWNET = 0x40000000  # linux/sched.h
+_SIOCSIFFLAGS, _IFF_UP = 0x8914, 1  # linux/sockios.h, linux/if.h
 _libc = ctypes.CDLL(None, use_errno=True)
 
 #: Bounds every socket operation of a test: a hang is a failure, not a wait.
@@ -33,6 +36,26 @@ class NetworkNamespace:
         run("ip", "netns", "add", name)
         self._exists = True
         self.ip("link", "set", "lo", "up")
+
+    @classmethod
+    def bare(cls, name):
+        """One that `add_all` makes, with nothing in it but loopback."""
+        made = cls.__new__(cls)
+        made.name, made.path, made._exists = name, f"/run/netns/{name}", False
+        return made
+
+    @staticmethod
+    def add_all(bare):
+        """Makes many at the cost of one process."""
+        bare = list(bare)
+        run("ip", "-batch", "-", input="".join(f"netns add {one.name}\n" for one in bare))
+        for one in bare:
+            with one.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+                fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _IFF_UP))
+
+    @staticmethod
+    def delete_all(bare):
+        run("ip", "-force", "-batch", "-", input="".join(f"netns delete {one.name}\n" for one in bare), check=False)
 
     def ip(self, *arguments, **options):
         """`ip` inside the namespace, without the cost of entering it."""
