@@ -11,6 +11,8 @@ struct ConnectionClock {
     var phaseEnd: MonotonicTime
     /// When a byte last moved.
     var lastActivity: MonotonicTime
+    /// Whether the last byte went to who opened the connection, or none has moved yet.
+    var isAnswered = true
     /// When the next line of a long connection is due.
     var nextLine: MonotonicTime = .distantFuture
     /// One side has finished, the other has not.
@@ -34,6 +36,13 @@ struct ConnectionClock {
         phaseEnd = .distantFuture
         lastActivity = now
         if configuration.logInterval.count > 0 { nextLine = now + configuration.logInterval }
+    }
+
+    /// A byte has moved.
+    @inline(__always)
+    mutating func moved(isAnswer: Bool, now: MonotonicTime) {
+        lastActivity = now
+        isAnswered = isAnswer
     }
 
     /// When to look next; `.distantFuture` when nothing is limited.

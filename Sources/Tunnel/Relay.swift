@@ -46,6 +46,11 @@ struct Relay: ~Copyable {
         static let streamClosed = Flags(rawValue: 128)
         /// Inbound: CONNECT came from the peer, so a failure before 200 is answered with a status.
         static let isInbound = Flags(rawValue: 256)
+
+        /// Any of these: something waits to be moved, or one side has finished.
+        static let unquiet: Flags = [
+            .readable, .peerFinished, .readClosed, .endAfterQueue, .writeClosed, .streamClosed,
+        ]
     }
 
     var phase: Phase
@@ -83,6 +88,11 @@ struct Relay: ~Copyable {
 
     var fd: CInt { socket.rawValue }
     var isFinished: Bool { flags.isSuperset(of: [.readClosed, .writeClosed]) }
+
+    /// Whether the last byte was an answer, as far as is known, and none waits to be moved.
+    var isBetweenExchanges: Bool {
+        phase == .established && clock.isAnswered && queue.isEmpty && flags.isDisjoint(with: .unquiet)
+    }
 }
 
 extension Slab.Key where Element: ~Copyable {

@@ -24,6 +24,15 @@ struct Splice: ~Copyable {
         /// FIN has been passed on.
         var isClosed = false
         var bytes: UInt64 = 0
+
+        /// Whether nothing waits to be moved, and more may come.
+        var isQuiet: Bool {
+            guard !isReadable, !isSourceFinished, !isEnded else { return false }
+            switch pipe {
+            case .none: return true
+            case .some: return false
+            }
+        }
     }
 
     /// The connection that was accepted.
@@ -56,4 +65,7 @@ struct Splice: ~Copyable {
     }
 
     var isFinished: Bool { request.isClosed && response.isClosed }
+
+    /// Whether the last byte was an answer, as far as is known, and none waits to be moved.
+    var isBetweenExchanges: Bool { isConnected && clock.isAnswered && request.isQuiet && response.isQuiet }
 }

@@ -46,7 +46,7 @@ extension Worker {
 
     /// Eight connections that stay are spread no worse than five to three over two workers.
     private func betterWorker(for purpose: Listener.Purpose, _ pod: Pod) -> Int? {
-        guard pod.loads.count == peers.count, peers.count > 1, drainDeadline == nil else { return nil }
+        guard pod.loads.count == peers.count, peers.count > 1, drainEnd == nil else { return nil }
         let isHBONE = purpose.isHBONE
         var best = index
         var least = pod.loads[index].value(isHBONE: isHBONE)

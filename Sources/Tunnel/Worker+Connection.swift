@@ -195,7 +195,7 @@ extension Worker {
                     self.observer.firstByte(relay.details, now: self.now)
                 }
                 relay.bytesFromApplication += UInt64(count)
-                relay.clock.lastActivity = self.now
+                relay.clock.moved(isAnswer: relay.flags.contains(.isInbound), now: self.now)
                 if more || relay.flags.contains(.peerFinished) {
                     relay.flags.insert(.isQueued)
                     isRequeued = true
@@ -232,7 +232,7 @@ extension Worker {
                 self.observer.firstByte(relay.details, now: self.now)
             }
             relay.bytesToApplication += UInt64(count)
-            relay.clock.lastActivity = self.now
+            if count > 0 { relay.clock.moved(isAnswer: !relay.flags.contains(.isInbound), now: self.now) }
             var written = 0
             if count > 0, relay.queue.isEmpty, relay.flags.contains(.writable) {
                 let payload = self.scratch.plaintext.readable.extracting(offset..<(offset + count))

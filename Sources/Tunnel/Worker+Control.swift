@@ -11,7 +11,7 @@ internal import Mesh
 internal import TLS
 internal import Telemetry
 
-// What the control thread tells a worker, and how a worker comes to its end.
+// What the control thread tells a worker.
 extension Worker {
     /// Obeys a message.
     func take(_ message: WorkerMessage) {
@@ -19,7 +19,7 @@ extension Worker {
         case .snapshot(let new): adopt(new)
         case .attach(let pod, let listeners): attach(pod, listeners)
         case .detach(let uid, let drain): detach(uid, drain)
-        case .drain(let deadline): beginDrain(deadline)
+        case .drain(let deadline): beginDrain(until: deadline)
         case .carry(let pod, let purpose, let descriptor, let peer):
             carryHandedOver(OwnedDescriptor(adopting: descriptor), purpose, pod: pod, peer: peer)
         case .stop: isStopped = true
@@ -44,40 +44,6 @@ extension Worker {
         }
     }
 
-    /// A pod leaves: no new connection from now on; those that are open may go on for `time`.
-    private func detach(_ uid: String, _ time: Nanoseconds) {
-        guard let pod = pods.removeValue(forKey: uid) else { return }
-        closeListeners { $0 === pod }
-        guard time.count > 0 else { return endAll { $0 === pod } }
-        for key in connections.keys {
-            withConnection(key) { (connection: inout TunnelConnection) throws(HBONEError) in
-                guard connection.pod === pod else { return }
-                self.drain(&connection, key)
-            }
-        }
-        departures.append((pod, now + time))
-        timers.arm(EventToken(kind: TokenKind.housekeeping, index: 0, generation: 0), at: now + time)
-    }
-
-    /// Ends what is left of pods whose time to drain is over.
-    func endDepartures() {
-        for (pod, deadline) in departures where deadline <= now {
-            endAll { $0 === pod }
-        }
-        departures.removeAll { $0.deadline <= now }
-    }
-
-    private func closeListeners(_ isMeant: (Pod) -> Bool) {
-        for key in listeners.keys {
-            var isClosed = false
-            listeners.withElement(key) { isClosed = isMeant($0.pod) }
-            guard isClosed else { continue }
-            // What is in the accept queue has been promised a connection by the kernel.
-            acceptConnections(key, limit: .max)
-            _ = listeners.remove(key)
-        }
-    }
-
     /// Cuts the connections of peers that are revoked now; nothing is said to them that a revoked peer need know.
     private func closeRevoked(_ lists: RevocationSet) {
         for key in connections.keys {
@@ -86,79 +52,6 @@ extension Worker {
                 self.deferred.append(.closeConnection(key, .tls(.certificateRevoked)))
             }
         }
-    }
-
-    private func drain(_ connection: inout TunnelConnection, _ key: TunnelConnection.Key) {
-        connection.isDraining = true
-        forget(connection.poolKey, key)
-        // A peer in the middle of its handshake, or just after it, is told when its first stream has come, and served until then.
-        if connection.poolKey == nil {
-            guard connection.hbone.phase == .established else { return }
-            let grace = connection.phaseBegan + Self.firstStreamGrace
-            if connection.hbone.http2.activeStreamCount == 0, grace > now {
-                connection.deadline = grace
-                return rearm(&connection, key)
-            }
-        }
-        connection.hbone.http2.beginDrain(now: now)
-        markDirty(&connection, key)
-        rearm(&connection, key)
-    }
-
-    private func beginDrain(_ deadline: MonotonicTime) {
-        guard drainDeadline == nil else { return }
-        drainDeadline = deadline
-        closeListeners { _ in true }
-        for key in connections.keys {
-            withConnection(key) { (connection: inout TunnelConnection) throws(HBONEError) in
-                self.drain(&connection, key)
-            }
-        }
-        timers.arm(EventToken(kind: TokenKind.housekeeping, index: 0, generation: 0), at: deadline)
-    }
-
-    /// Ends the worker when nothing is left to carry, or when the time is up.
-    func continueDrain(until deadline: MonotonicTime) {
-        // From an empty mailbox that is closed nothing can come any more.
-        if (isCarryingNothing && mailbox.closeIfEmpty()) || deadline <= now { isStopped = true }
-    }
-
-    /// Whether nothing is carried, and no peer may still open a stream in good faith.
-    ///
-    /// That may one which shakes hands, or has not heard our GOAWAY; both end by deadlines of their own.
-    private var isCarryingNothing: Bool {
-        guard relays.count == 0, splices.count == 0 else { return false }
-        for key in connections.keys {
-            if connections.withElement(key, { $0.poolKey == nil }) == true { return false }
-        }
-        return true
-    }
-
-    /// Ends every connection of the pods that are meant.
-    private func endAll(_ isMeant: (Pod) -> Bool) {
-        for key in relays.keys {
-            var isEnded = false
-            relays.withElement(key) { isEnded = isMeant($0.details.pod) }
-            if isEnded { finishRelay(key, .drained) }
-        }
-        for key in splices.keys {
-            var isEnded = false
-            splices.withElement(key) { isEnded = isMeant($0.details.pod) }
-            if isEnded { finishSplice(key, .drained) }
-        }
-        for key in connections.keys {
-            var isEnded = false
-            connections.withElement(key) { isEnded = isMeant($0.pod) }
-            if isEnded { closeConnection(key, .closedLocally) }
-        }
-        performDeferred()
-    }
-
-    /// Ends everything, when the worker stops.
-    func closeEverything() {
-        for case .carry(_, _, let descriptor, _) in mailbox.close() { _ = OwnedDescriptor(adopting: descriptor) }
-        for key in listeners.keys { _ = listeners.remove(key) }
-        endAll { _ in true }
     }
 
     /// The mesh has changed: counts load by the new indexes, and closes what is no longer allowed.

@@ -35,7 +35,7 @@ extension Worker {
                 deadline: now + configuration.handshakeTimeout, now: now)
             connection.localIP = localIP
             // From the accept queue of a drain, or handed over by a worker that has not begun it.
-            connection.isDraining = drainDeadline != nil || pods[pod.uid] !== pod
+            connection.isDraining = drainEnd != nil || pods[pod.uid] !== pod
             inserted = connections.insert(connection)
         } catch {
             inserted = nil

@@ -66,7 +66,7 @@ extension Worker {
             }
         }
         if taken > 0 {
-            relay.clock.lastActivity = now
+            relay.clock.moved(isAnswer: !relay.flags.contains(.isInbound), now: now)
             relay.details.pod.release(buffered: taken)
         }
         return (taken, relay.flags.contains(.endAfterQueue) ? takeEndOfStream(&relay) : nil)

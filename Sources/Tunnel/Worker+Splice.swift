@@ -115,18 +115,20 @@ extension Worker {
         case ended(ConnectionEnd)
     }
 
-    private func move(_ splice: inout Splice, _ key: Splice.Key) -> ConnectionEnd? {
+    func move(_ splice: inout Splice, _ key: Splice.Key) -> ConnectionEnd? {
+        let before = (request: splice.request.bytes, response: splice.response.bytes)
         let request = move(
             &splice.request, from: splice.client.rawValue, to: splice.upstream.rawValue, &splice.isUpstreamWritable)
         if case .ended(let end) = request { return end }
-        let isFirst = splice.response.bytes == 0
         let response = move(
             &splice.response, from: splice.upstream.rawValue, to: splice.client.rawValue, &splice.isClientWritable)
-        if isFirst, splice.response.bytes > 0 { observer.firstByte(splice.details, now: now) }
+        if before.response == 0, splice.response.bytes > 0 { observer.firstByte(splice.details, now: now) }
         if case .ended(let end) = response { return end }
-        splice.clock.lastActivity = now
+        if splice.request.bytes > before.request { splice.clock.moved(isAnswer: false, now: now) }
+        if splice.response.bytes > before.response { splice.clock.moved(isAnswer: true, now: now) }
         if !splice.clock.isHalfClosed, splice.request.isClosed || splice.response.isClosed {
             splice.clock.isHalfClosed = true
+            splice.clock.lastActivity = now
             armTimer(splice, key)
         }
         switch (request, response) {

@@ -66,11 +66,12 @@ final class Worker {
     var pods: [String: Pod] = [:]
     /// Live connections per workload, by index of the snapshot: what least-connections compares.
     var load: [UInt32]
-    /// Pods that have left, and until when their connections may go on.
-    var departures: [(pod: Pod, deadline: MonotonicTime)] = []
+    /// Pods that have left, while their connections may go on.
+    var departures: [Departure] = []
     /// The last accept failed for want of descriptors; said once, not every time.
     var isOutOfDescriptors = false
-    var drainDeadline: MonotonicTime?
+    /// Set when the process is about to end.
+    var drainEnd: QuietEnd?
     var isStopped = false
 
     init(
@@ -110,7 +111,7 @@ final class Worker {
             continueSplices()
             pumpDirty()
             performDeferred()
-            if let drainDeadline { continueDrain(until: drainDeadline) }
+            if let drainEnd { continueDrain(until: drainEnd.deadline) }
         }
         closeEverything()
     }
@@ -171,7 +172,7 @@ final class Worker {
             case TokenKind.listener:
                 resumeListener(Listener.Key(index: token.index, generation: token.generation))
             case TokenKind.housekeeping:
-                endDepartures()
+                continueDepartures()
             default:
                 break
             }

@@ -15,6 +15,7 @@ import http.client
 import http.server
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -76,6 +77,11 @@ def ask(connection, path, options):
     return response.status, version, response.will_close
 
 
+def is_over(connection):
+    """Whether the server has ended an idle connection: what pools of clients ask before they use one again."""
+    return connection.sock is not None and bool(select.select([connection.sock], [], [], 0)[0])
+
+
 def call(options):
     place = urllib.parse.urlsplit(options.url)
     outcomes, versions, errors = collections.Counter(), collections.Counter(), collections.Counter()
@@ -86,6 +92,9 @@ def call(options):
     while time.monotonic() < until and (options.seconds or done < options.count):
         done += 1
         try:
+            if connection is not None and is_over(connection):
+                connection.close()
+                connection = None
             if connection is None:
                 connection = http.client.HTTPConnection(place.hostname, place.port or 80, timeout=10)
             status, version, is_last = ask(connection, place.path or "/", options)

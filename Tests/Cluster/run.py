@@ -88,11 +88,14 @@ def until(holds, text, within=60):
         time.sleep(1)
 
 
-def pod(image, arguments, node=None, **spec):
-    security = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+def pod(image, arguments, node=None, security=None, probed=False, **spec):
+    """A pod's spec; its one container has this security context, and is asked by the kubelet once a second."""
+    strict = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     return {"terminationGracePeriodSeconds": 10, **({"nodeName": node} if node else {}), **spec, "containers": [{
         "name": "main", "image": image, "imagePullPolicy": "IfNotPresent", "command": ["ambit-test"], "args": arguments,
-        "securityContext": spec.pop("securityContext", None) or security,
+        "securityContext": security or strict,
+        **({name: {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 3}
+            for name in ("readinessProbe", "livenessProbe")} if probed else {}),
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}}}]}
 
 
@@ -153,6 +156,16 @@ class Run:
         during()
         return last_line(process, 60)
 
+    @contextlib.contextmanager
+    def strict(self):
+        """Plain text is refused meanwhile."""
+        self.cluster.apply({"apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication",
+                            "metadata": {"name": "strict", "namespace": SPACE}, "spec": {"mtls": {"mode": "STRICT"}}})
+        try:
+            yield
+        finally:
+            self.cluster.run("-n", SPACE, "delete", "peerauthentication", "strict")
+
     def has(self, definition):
         return bool(self.cluster.run("get", "crd", definition, "--ignore-not-found", "-o", "name").strip())
 
@@ -196,7 +209,7 @@ class Run:
               for name in ("client", "server")),
             deployment("client", {"app": "client"}, pod(image, ["sleep"], self.nodes[0], serviceAccountName="client")),
             *(deployment(version, {"app": "server", "version": version},
-                         pod(image, ["serve", version], serviceAccountName="server",
+                         pod(image, ["serve", version], serviceAccountName="server", probed=True,
                              affinity={"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{
                                  "weight": 100, "preference": {"matchExpressions": [{
                                      "key": "kubernetes.io/hostname", "operator": "NotIn", "values": [self.nodes[0]]}]}}]}}))
@@ -204,7 +217,7 @@ class Run:
             service("server", {"app": "server"}), *(service(version, {"version": version}) for version in ("v1", "v2")),
             {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "capture", "namespace": SPACE, "labels": {
                 "istio.io/dataplane-mode": "none"}},
-             "spec": pod(image, ["sleep"], self.nodes[0], hostNetwork=True, securityContext=privileged)})
+             "spec": pod(image, ["sleep"], self.nodes[0], hostNetwork=True, security=privileged)})
         for name in ("client", "v1", "v2"):
             self.cluster.ready(f"deployment/{name}")
         self.cluster.run("-n", SPACE, "wait", "--for=condition=Ready", "pod/capture", f"--timeout={PATIENCE}s",
@@ -248,17 +261,41 @@ class Run:
 
     def new_pods_are_captured_at_once(self):
         """a pod that starts is in the mesh before its first process: STRICT never refuses it"""
-        self.cluster.apply({"apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication",
-                            "metadata": {"name": "strict", "namespace": SPACE}, "spec": {"mtls": {"mode": "STRICT"}}})
-        time.sleep(3)
-        self.cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "first", "namespace": SPACE}, "spec": pod(
-            self.cluster.image("ambit-test"), ["call", "http://server/", "--count", "20"], self.nodes[0], restartPolicy="Never",
-            serviceAccountName="client")})
-        phase = ["-n", SPACE, "get", "pod", "first", "-o", "jsonpath={.status.phase}"]
-        until(lambda: self.cluster.run(*phase) in ("Succeeded", "Failed"), "the pod ends", PATIENCE)
-        seen = json.loads(self.cluster.run("-n", SPACE, "logs", "first").splitlines()[-1])
-        self.cluster.run("-n", SPACE, "delete", "peerauthentication", "strict")
+        with self.strict():
+            time.sleep(3)
+            self.cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "first", "namespace": SPACE}, "spec": pod(
+                self.cluster.image("ambit-test"), ["call", "http://server/", "--count", "20"], self.nodes[0], restartPolicy="Never",
+                serviceAccountName="client")})
+            phase = ["-n", SPACE, "get", "pod", "first", "-o", "jsonpath={.status.phase}"]
+            until(lambda: self.cluster.run(*phase) in ("Succeeded", "Failed"), "the pod ends", PATIENCE)
+            seen = json.loads(self.cluster.run("-n", SPACE, "logs", "first").splitlines()[-1])
         check(seen["outcomes"] == {"200": 20}, f"its first requests: {seen}")
+
+    def probes_work_under_strict(self):
+        """under STRICT the kubelet's probes reach the servers, and no other process of their node does"""
+        servers = self.cluster.get("-n", SPACE, "pods", "-l", "app=server")["items"]
+        place = servers[0]["spec"]["nodeName"]
+        self.cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "host", "namespace": SPACE, "labels": {
+            "istio.io/dataplane-mode": "none"}},
+            "spec": pod(self.cluster.image("ambit-test"), ["sleep"], place, hostNetwork=True)})
+        self.cluster.run("-n", SPACE, "wait", "--for=condition=Ready", "pod/host", f"--timeout={PATIENCE}s", timeout=PATIENCE + 20)
+
+        def host():
+            said = self.cluster.run("-n", SPACE, "exec", "host", "--", "ambit-test", "call",
+                                    f"http://{servers[0]['status']['podIP']}:8080/", "--count", "5", "--fresh")
+            return json.loads(said.splitlines()[-1])["outcomes"]
+
+        check(host() == {"200": 5}, f"without STRICT the node's processes reach the server: {host()}")
+        with self.strict():
+            until(lambda: host() == {"failed": 5}, "STRICT refuses what is not the kubelet", 30)
+            # Four times what makes a pod unready.
+            time.sleep(12)
+            now = self.cluster.get("-n", SPACE, "pods", "-l", "app=server")["items"]
+            states = [status for item in now for status in item["status"]["containerStatuses"]]
+            check(len(states) == 2 and all(state["ready"] and state["restartCount"] == 0 for state in states),
+                  f"probes fail: {states}")
+            check(host() == {"failed": 5}, f"the node's processes reach the server: {host()}")
+        until(lambda: host() == {"200": 5}, "without STRICT they reach it again", 30)
 
     def policies_are_live(self):
         """a policy that denies counts within seconds, and so does its end"""
@@ -334,7 +371,7 @@ class Run:
         for number, node in enumerate(self.nodes):
             name = f"files-{number}"
             spec = pod(self.cluster.image("ambit-test"), ["files", "/node"], node, restartPolicy="Never",
-                       securityContext={"runAsUser": 0, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+                       security={"runAsUser": 0, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
                        volumes=[{"name": "node", "hostPath": {"path": "/"}}])
             spec["containers"][0]["volumeMounts"] = [{"name": "node", "mountPath": "/node", "readOnly": True}]
             self.cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": SPACE}, "spec": spec})
@@ -344,7 +381,7 @@ class Run:
             check(not left, f"on {node} there still is {left}")
 
     STEPS = [nodes_are_ready, applications_run_without_mesh, mesh_is_installed, labelled_pods_are_encrypted, identities_are_logged,
-             new_pods_are_captured_at_once, policies_are_live, waypoint_is_applied_under_load, canary,
+             new_pods_are_captured_at_once, probes_work_under_strict, policies_are_live, waypoint_is_applied_under_load, canary,
              tunnels_are_updated_under_load, waypoints_are_updated_under_load, identity_service_is_updated_under_load,
              node_is_drained_under_load, mesh_is_taken_out]
 

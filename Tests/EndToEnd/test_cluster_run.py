@@ -31,7 +31,8 @@ labelled = '"istio.io/dataplane-mode": "ambient"' in asks("get", "namespace", "a
 if "exec" in words and "call" in words:
     if "--seconds" in words: print(json.dumps({{"calling": True}}), flush=True)
     count = int(words[words.index("--count") + 1]) if "--count" in words else 20
-    denied = asks("-n", "ambit-test", "get", "authorizationpolicy", "deny") if labelled else ""
+    what = ("peerauthentication", "strict") if "host" in words else ("authorizationpolicy", "deny")
+    denied = asks("-n", "ambit-test", "get", *what) if labelled else ""
     versions = {{"v2": count}} if "x-canary=yes" in words else {{"v1": count - count // 10, "v2": count // 10}}
     print(json.dumps({{"count": count, "outcomes": {{"failed" if denied else "200": count}}, "versions": versions}}))
 elif "exec" in words and "capture" in words:
@@ -41,6 +42,10 @@ elif "logs" in words and "-l" in words:
     print(json.dumps({{"direction": "inbound", "src.identity": "spiffe://cluster.local/ns/ambit-test/sa/client"}}))
 elif "logs" in words:
     print(json.dumps({{"files": []}} if any("files" in word for word in words) else {{"outcomes": {{"200": 20}}}}))
+elif "get" in words and "app=server" in words:
+    state = {{"name": "main", "ready": True, "restartCount": 0}}
+    pod = {{"spec": {{"nodeName": "two"}}, "status": {{"podIP": "10.0.2.9", "containerStatuses": [state]}}}}
+    print(json.dumps({{"items": [pod, pod]}}))
 elif "exec" in words or {{"rollout", "wait", "drain", "uncordon"}} & set(words):
     pass
 elif "jsonpath={{.status.phase}}" in words:
@@ -81,7 +86,7 @@ def test_all_steps_are_taken_and_nothing_is_left(world, server):
 
     before = namespaces()
     result, log = start(world, server, ["one", "two"])
-    assert result.returncode == 0 and result.stdout.splitlines()[-1] == "14 passed, 0 failed", result.stdout + result.stderr
+    assert result.returncode == 0 and result.stdout.splitlines()[-1] == "15 passed, 0 failed", result.stdout + result.stderr
     for text in ("rollout restart daemonset/ambit-tunnel", "rollout restart deployment/waypoint", "drain two", "uncordon two",
                  "rollout restart deployment/ambit-identity", "delete -k"):
         assert text in log

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from mesh import hbone
-from mesh.serving import exchange, is_open, wait_closed
+from mesh.serving import discard, exchange, is_open, wait_closed
 from mesh.topology import client_and_server
 from mesh.waiting import always, eventually
 
@@ -62,17 +62,54 @@ def test_an_idle_tunnel_ends_at_once_and_leaves_no_trace(mesh):
 
 def test_the_drain_has_a_deadline(each_family):
     client, server = client_and_server(each_family, start=False)
-    server.serve(8080)
+    server.serve(8080, discard)
     client.node.tunnel.options = ["--drain-timeout", "2s"]
     each_family.start()
     connection = client.connect(server, 8080)
-    exchange(connection)
+    connection.sendall(b"a question without an answer")
+    assert is_open(connection)
     started = time.monotonic()
     client.node.tunnel.terminate()
     wait_closed(connection, within=6)
     assert client.node.tunnel.process.wait(5) == 0
     assert 1.5 < time.monotonic() - started < 6
     assert "drain" in client.node.tunnel.access(direction="outbound")[-1]["error"]
+
+
+#: How a connection travels, and whose tunnel ends: (client in the mesh, server in the mesh, which).
+DRAINS = {"hbone-client": (True, True, "client"), "hbone-server": (True, True, "server"),
+          "plaintext-out": (True, False, "client"), "plaintext-in": (False, True, "server")}
+
+
+@pytest.mark.parametrize("name", DRAINS)
+def test_a_drain_ends_connections_between_two_exchanges(world, name):
+    """A client that keeps its connection sees FIN while it asks nothing, instead of RST under its next question."""
+    client_in_mesh, server_in_mesh, side = DRAINS[name]
+    client, server = client_and_server(world, client_in_mesh=client_in_mesh, server_in_mesh=server_in_mesh,
+                                       options=["--drain-timeout", "4s"])
+    tunnel = (client if side == "client" else server).node.tunnel
+    finished = []
+
+    def answer(connection):
+        while data := connection.recv(65536):
+            if data != b"wait":
+                connection.sendall(data)
+        finished.append(connection)
+
+    server.serve(8080, answer)
+    kept, waiting = client.connect(server, 8080), client.connect(server, 8080)
+    exchange(kept)
+    exchange(waiting)
+    waiting.sendall(b"wait")
+    tunnel.terminate()
+    assert kept.recv(1) == b""
+    assert is_open(waiting)
+    kept.close()
+    eventually(lambda: len(finished) == 1)  # FIN has gone all the way
+    wait_closed(waiting, within=8)
+    assert tunnel.process.wait(5) == 0
+    errors = [line.get("error") for line in tunnel.access(direction="outbound" if side == "client" else "inbound")]
+    assert len(errors) == 2 and errors[0] is None and "drain" in errors[1], errors
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -205,7 +205,15 @@ import Testing
         Condition(description: "unready, published", publishesUnready: true, isEligible: true) { endpoint, _ in
             endpoint.isReady = false
         },
-        Condition(description: "terminating", isEligible: false) { endpoint, _ in endpoint.isTerminating = true },
+        Condition(description: "terminating, serving", isEligible: true) { endpoint, _ in
+            endpoint.isReady = false
+            endpoint.isTerminating = true
+        },
+        Condition(description: "terminating", isEligible: false) { endpoint, _ in
+            endpoint.isReady = false
+            endpoint.isServing = false
+            endpoint.isTerminating = true
+        },
         Condition(description: "terminating, published", publishesUnready: true, isEligible: true) { endpoint, _ in
             endpoint.isTerminating = true
         },
@@ -229,5 +237,24 @@ import Testing
             }, generation: 1)
         #expect(snapshot.services.records[0].endpoints.count == 1)
         #expect((snapshot.services.records[0].eligibleCount == 1) == row.isEligible)
+    }
+
+    @Test("KEP-1669: what terminates serves only while no other endpoint is ready")
+    func terminating() {
+        let service = Service.named("s")
+        var last = Endpoint(service: service.key, workloadUID: "last")
+        last.isReady = false
+        last.isTerminating = true
+        let next = Endpoint(service: service.key, workloadUID: "next")
+        let snapshot = MeshSnapshot(
+            .with {
+                $0.services = [service]
+                $0.workloads += [Workload.pod("last", "10.0.0.1"), Workload.pod("next", "10.0.0.2")]
+                $0.endpoints = [last, next]
+            }, generation: 1)
+        let record = snapshot.services.records[0]
+        #expect(record.endpoints.count == 2 && record.eligibleCount == 1)
+        let first = snapshot.services.endpoints[Int(record.endpoints.start)].workload
+        #expect(snapshot.workload(uid: "next") == first)
     }
 }

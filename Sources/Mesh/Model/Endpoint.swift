@@ -11,9 +11,10 @@ package struct Endpoint: Equatable, Sendable {
     package var ports: [UInt16: UInt16]
     /// EndpointSlice condition `ready`.
     package var isReady: Bool
-    /// EndpointSlice condition `serving`: like ready, but also while terminating; kept for reports.
+    /// EndpointSlice condition `serving`: like ready, but also while terminating.
     package var isServing: Bool
-    /// EndpointSlice condition `terminating`: takes no new connection unless the service publishes unready addresses.
+    /// EndpointSlice condition `terminating`: takes new connections only while it serves and no other
+    /// endpoint is ready, or when the service publishes unready addresses.
     package var isTerminating: Bool
 
     /// A ready endpoint with the service's own ports; the rest is set afterwards.

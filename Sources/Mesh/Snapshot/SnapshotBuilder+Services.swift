@@ -41,20 +41,16 @@ extension SnapshotBuilder {
     }
 
     /// Endpoints that take connections, sorted by what they say of the preferred scopes; and the others.
+    ///
+    /// Where none is ready, those that serve while they terminate are taken, as kube-proxy does (KEP-1669): an application that
+    /// is replaced one by one is reached until the last moment.
     private func orderedEndpoints(
         of service: Int, scopes: [LoadBalancing.Scope]
     ) -> (eligible: [Member], others: [Member]) {
-        var eligible: [Member] = []
-        var others: [Member] = []
         let takesUnready = uniqueServices[service].publishNotReadyAddresses
-        for member in endpointsByService[service] {
-            let record = workloads.records[member.workload.position]
-            let isServing = takesUnready || member.isReady && !member.isTerminating
-            if isServing, record.capacity > 0, !record.addresses.isEmpty {
-                eligible.append(member)
-            } else {
-                others.append(member)
-            }
+        var (eligible, others) = endpoints(of: service) { takesUnready || $0.isReady && !$0.isTerminating }
+        if eligible.isEmpty, !others.isEmpty {
+            (eligible, others) = endpoints(of: service) { $0.isServing && $0.isTerminating }
         }
         guard !scopes.isEmpty, eligible.count > 1 else { return (eligible, others) }
         var keyed: [(key: [UInt32], position: Int)] = []
@@ -69,6 +65,21 @@ extension SnapshotBuilder {
             left.key == right.key ? left.position < right.position : left.key.lexicographicallyPrecedes(right.key)
         }
         return (keyed.map { eligible[$0.position] }, others)
+    }
+
+    /// Endpoints that are reachable and `takes` agrees with; and the others.
+    private func endpoints(of service: Int, takes: (Member) -> Bool) -> (eligible: [Member], others: [Member]) {
+        var eligible: [Member] = []
+        var others: [Member] = []
+        for member in endpointsByService[service] {
+            let record = workloads.records[member.workload.position]
+            if takes(member), record.capacity > 0, !record.addresses.isEmpty {
+                eligible.append(member)
+            } else {
+                others.append(member)
+            }
+        }
+        return (eligible, others)
     }
 
     /// Writes endpoints where those before them were, if they fit there.

@@ -1,0 +1,50 @@
+// SPDX-FileCopyrightText: The Ambit authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Bytes
+import Testing
+
+@testable import Tunnel
+
+@Suite("The end between two exchanges")
+struct QuietEndTests {
+    private static let end = QuietEnd(now: at(0), deadline: at(16_000))
+
+    private static func at(_ milliseconds: Int64) -> MonotonicTime {
+        MonotonicTime(nanoseconds: 0) + .milliseconds(milliseconds)
+    }
+
+    @Test("The first half of the time is the applications' alone")
+    func firstHalf() {
+        #expect(Self.end.silence(at: Self.at(0)) == nil)
+        #expect(Self.end.silence(at: Self.at(7_999)) == nil)
+        #expect(Self.end.next(after: Self.at(0)) == Self.at(8_000))
+    }
+
+    @Test(
+        "From then on an eighth of the time that is left must have been silent",
+        arguments: [(8_000, 1_000), (12_000, 500), (15_200, 100), (16_000, 0), (17_000, 0)] as [(Int64, Int64)])
+    func silence(now: Int64, expected: Int64) {
+        #expect(Self.end.silence(at: Self.at(now)) == .milliseconds(expected))
+    }
+
+    @Test("Looks come several times in each silence, and end at the deadline")
+    func looks() {
+        var now = Self.at(8_000)
+        var count = 0
+        while now < Self.end.deadline {
+            let next = Self.end.next(after: now)
+            let silence = Self.end.silence(at: now) ?? Nanoseconds(0)
+            #expect(next > now && (next - now <= max(silence, .milliseconds(2))))
+            now = next
+            count += 1
+        }
+        #expect(now == Self.end.deadline && count < 400)
+    }
+
+    @Test("A time of nothing is over at once")
+    func nothing() {
+        let end = QuietEnd(now: Self.at(5), deadline: Self.at(5))
+        #expect(end.silence(at: Self.at(5)) == Nanoseconds(0) && end.next(after: Self.at(5)) == Self.at(5))
+    }
+}
