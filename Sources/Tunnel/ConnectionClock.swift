@@ -13,6 +13,8 @@ struct ConnectionClock {
     var lastActivity: MonotonicTime
     /// Whether the last byte went to who opened the connection, or none has moved yet.
     var isAnswered = true
+    /// The longest silence between two pieces of an answer; since the drain began, while there is one.
+    var longestPause = Nanoseconds(0)
     /// When the next line of a long connection is due.
     var nextLine: MonotonicTime = .distantFuture
     /// One side has finished, the other has not.
@@ -41,6 +43,7 @@ struct ConnectionClock {
     /// A byte has moved.
     @inline(__always)
     mutating func moved(isAnswer: Bool, now: MonotonicTime) {
+        if isAnswer, isAnswered { longestPause = max(longestPause, now - lastActivity) }
         lastActivity = now
         isAnswered = isAnswer
     }

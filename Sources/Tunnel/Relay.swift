@@ -89,9 +89,9 @@ struct Relay: ~Copyable {
     var fd: CInt { socket.rawValue }
     var isFinished: Bool { flags.isSuperset(of: [.readClosed, .writeClosed]) }
 
-    /// Whether the last byte was an answer, as far as is known, and none waits to be moved.
-    var isBetweenExchanges: Bool {
-        phase == .established && clock.isAnswered && queue.isEmpty && flags.isDisjoint(with: .unquiet)
+    /// Whether bytes may move both ways, and none waits to.
+    var isAtRest: Bool {
+        phase == .established && queue.isEmpty && flags.isDisjoint(with: .unquiet)
     }
 }
 

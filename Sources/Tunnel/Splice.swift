@@ -66,6 +66,6 @@ struct Splice: ~Copyable {
 
     var isFinished: Bool { request.isClosed && response.isClosed }
 
-    /// Whether the last byte was an answer, as far as is known, and none waits to be moved.
-    var isBetweenExchanges: Bool { isConnected && clock.isAnswered && request.isQuiet && response.isQuiet }
+    /// Whether bytes may move both ways, and none waits to.
+    var isAtRest: Bool { isConnected && request.isQuiet && response.isQuiet }
 }

@@ -25,6 +25,7 @@ extension Worker {
                 self.drain(&connection, key)
             }
         }
+        forgetPauses { $0 === pod }
         departures.append(Departure(pod: pod, end: QuietEnd(now: now, deadline: now + time)))
         continueDepartures()
     }
@@ -33,6 +34,7 @@ extension Worker {
     func beginDrain(until deadline: MonotonicTime) {
         guard drainEnd == nil else { return }
         drainEnd = QuietEnd(now: now, deadline: deadline)
+        forgetPauses { _ in true }
         closeListeners { _ in true }
         for key in connections.keys {
             withConnection(key) { (connection: inout TunnelConnection) throws(HBONEError) in
@@ -109,6 +111,16 @@ extension Worker {
         rearm(&connection, key)
     }
 
+    /// From now on connections show how long their answers pause.
+    private func forgetPauses(_ isMeant: (Pod) -> Bool) {
+        for key in relays.keys {
+            relays.withElement(key) { if isMeant($0.details.pod) { $0.clock.longestPause = Nanoseconds(0) } }
+        }
+        for key in splices.keys {
+            splices.withElement(key) { if isMeant($0.details.pod) { $0.clock.longestPause = Nanoseconds(0) } }
+        }
+    }
+
     /// Ends the connections of the pods that are meant which are silent after an answer.
     ///
     /// Who opened such a connection gets FIN, as from a server that is tired of it, and says FIN itself: all ends in order.
@@ -118,8 +130,8 @@ extension Worker {
             var isOver = false
             var inbound: (connection: TunnelConnection.Key, stream: StreamHandle)?
             relays.withElement(key) { relay in
-                guard isMeant(relay.details.pod), relay.isBetweenExchanges,
-                    self.now - relay.clock.lastActivity >= silence
+                guard isMeant(relay.details.pod), relay.isAtRest,
+                    end.isQuiet(relay.clock, silence: silence, now: self.now)
                 else { return }
                 if !relay.flags.contains(.isInbound) {
                     isOver = self.takeEndOfStream(&relay) != nil
@@ -140,8 +152,8 @@ extension Worker {
         for key in splices.keys {
             var isOver = false
             splices.withElement(key) { splice in
-                guard isMeant(splice.details.pod), splice.isBetweenExchanges,
-                    self.now - splice.clock.lastActivity >= silence
+                guard isMeant(splice.details.pod), splice.isAtRest,
+                    end.isQuiet(splice.clock, silence: silence, now: self.now)
                 else { return }
                 splice.response.isEnded = true
                 isOver = self.move(&splice, key) != nil

@@ -4,7 +4,7 @@
 
     ambit-test serve VERSION [PORT]            answers each request with its version, pod and the headers it got
     ambit-test call URL [--seconds N | --count N] [--every SECONDS] [--header NAME=VALUE] [--body TEXT] [--fresh]
-    ambit-test capture PORT TEXT --seconds N   packets of all interfaces: to or from PORT, and with TEXT in them
+    ambit-test capture PORT TEXT --seconds N   packets of all interfaces until SIGTERM: to or from PORT, and with TEXT
     ambit-test files ROOT                      which files of the mesh there are on the node that is mounted at ROOT
     ambit-test sleep
 """
@@ -19,6 +19,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 import urllib.parse
 
@@ -28,6 +29,8 @@ ETH_P_ALL = 3  # linux/if_ether.h
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     version = ""
+    # Header and body leave together; apart, the second would wait 40 ms for the acknowledgement of the first.
+    wbufsize = -1
 
     def answer(self):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
@@ -120,7 +123,9 @@ def capture(options):
     print(json.dumps({"listening": True}), flush=True)
     seen = {"frames": 0, "port": 0, "text": 0}
     until = time.monotonic() + options.seconds
-    while time.monotonic() < until:
+    told = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    while time.monotonic() < until and not told.is_set():
         try:
             frame = tap.recv(65_536)
         except TimeoutError:

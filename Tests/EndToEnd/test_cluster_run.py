@@ -3,6 +3,7 @@
 """`make test-kubernetes` without a cluster: its objects and its order against an API server, its image in network namespaces."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -109,12 +110,13 @@ def test_servers_clients_and_captures_of_the_image_tell_plain_text(world, tmp_pa
 
     served = world.run_in(server.netns, *command("serve", "v1"), name="serve")
     eventually(lambda: "ready" in served.text(), 10)
-    capture = world.run_in(server.netns, *command("capture", 8080, "plain-text", "--seconds", 3, runAsUser=0, capabilities={
+    capture = world.run_in(server.netns, *command("capture", 8080, "plain-text", "--seconds", 60, runAsUser=0, capabilities={
         "drop": ["ALL"], "add": ["NET_RAW"]}), name="capture")
     eventually(lambda: "listening" in capture.text(), 10)
     said = json.loads(client.netns.run(*command(
         "call", f"http://{server.ip}:8080/", "--count", 5, "--body", "plain-text", "--header", "x-one=1")).stdout)
     assert (said["outcomes"], said["versions"]) == ({"200": 5}, {"v1": 5})
+    capture.signal(signal.SIGTERM)
     assert capture.wait() == 0
     seen = json.loads(capture.text().splitlines()[-1])
     assert seen["text"] >= 5 and seen["port"] >= seen["text"]

@@ -23,7 +23,7 @@ struct QuietEndTests {
 
     @Test(
         "From then on an eighth of the time that is left must have been silent",
-        arguments: [(8_000, 1_000), (12_000, 500), (15_200, 100), (16_000, 0), (17_000, 0)] as [(Int64, Int64)])
+        arguments: [(8_000, 1_000), (12_000, 500), (15_200, 100), (15_960, 5), (16_000, 5)] as [(Int64, Int64)])
     func silence(now: Int64, expected: Int64) {
         #expect(Self.end.silence(at: Self.at(now)) == .milliseconds(expected))
     }
@@ -45,6 +45,20 @@ struct QuietEndTests {
     @Test("A time of nothing is over at once")
     func nothing() {
         let end = QuietEnd(now: Self.at(5), deadline: Self.at(5))
-        #expect(end.silence(at: Self.at(5)) == Nanoseconds(0) && end.next(after: Self.at(5)) == Self.at(5))
+        #expect(end.silence(at: Self.at(5)) == .milliseconds(5) && end.next(after: Self.at(5)) == Self.at(5))
+    }
+
+    @Test("A connection whose answers pause must be silent for twice as long; one that waits for an answer never is")
+    func pauses() {
+        var clock = ConnectionClock(phaseEnd: .distantFuture, now: Self.at(0))
+        clock.moved(isAnswer: false, now: Self.at(7_000))
+        #expect(!Self.end.isQuiet(clock, silence: .milliseconds(5), now: Self.at(9_000)))
+        clock.moved(isAnswer: true, now: Self.at(9_000))
+        #expect(clock.longestPause == Nanoseconds(0))
+        #expect(Self.end.isQuiet(clock, silence: .milliseconds(5), now: Self.at(9_005)))
+        clock.moved(isAnswer: true, now: Self.at(9_040))
+        #expect(clock.longestPause == .milliseconds(40))
+        #expect(!Self.end.isQuiet(clock, silence: .milliseconds(5), now: Self.at(9_119)))
+        #expect(Self.end.isQuiet(clock, silence: .milliseconds(5), now: Self.at(9_120)))
     }
 }
