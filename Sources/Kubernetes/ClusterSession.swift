@@ -36,6 +36,14 @@ package final class ClusterSession {
     private var linkNumber: UInt32 = 0
     private var scratch = Scratch(pooledBytes: 1 << 20)
     private var nextCall: UInt64 = 1
+    /// When the last answer came.
+    private var lastAnswer = MonotonicClock.now()
+
+    /// How long a connection is kept for the next request.
+    ///
+    /// Between requests nobody watches it: a PING that fell due would miss its answer, and what is on the way may have
+    /// forgotten it. So it is less than the keepalive's interval and its timeout.
+    private static let idleLimit = Nanoseconds.seconds(5)
 
     /// Nothing is connected before the first request.
     ///
@@ -57,7 +65,7 @@ package final class ClusterSession {
         _ request: APIRequest, before deadline: MonotonicTime = .distantFuture
     ) throws(KubernetesError) -> Answer {
         let token = try credentials.readToken()
-        if let link, link.isDraining { close(link, "the server goes away") }
+        catchUp()
         let wasConnected = link != nil
         do throws(KubernetesError) {
             return try answer(request, token, before: deadline)
@@ -66,6 +74,18 @@ package final class ClusterSession {
             guard wasConnected, request.method == .get else { throw error }
             return try answer(request, token, before: deadline)
         }
+    }
+
+    /// Takes in what has come since the last answer: the server may have said GOAWAY or FIN.
+    private func catchUp() {
+        guard let kept = link else { return }
+        guard MonotonicClock.now() - lastAnswer < Self.idleLimit else { return close(kept, "idle") }
+        do throws(KubernetesError) {
+            _ = try step(kept, waits: false)
+        } catch {
+            return  // closed: the next request connects
+        }
+        if kept.isDraining { close(kept, "the server goes away") }
     }
 
     private func answer(
@@ -89,7 +109,9 @@ package final class ClusterSession {
         while true {
             for reply in try step(link) where reply.context == number {
                 switch reply.end {
-                case .complete(let body): return Answer(status: reply.status, body: body)
+                case .complete(let body):
+                    lastAnswer = MonotonicClock.now()
+                    return Answer(status: reply.status, body: body)
                 case .failed(let error): throw error
                 case nil: break
                 }
@@ -143,14 +165,17 @@ package final class ClusterSession {
     }
 
     /// Sends, waits for the next event or deadline, and receives.
-    private func step(_ link: ServiceLink<APICalls>) throws(KubernetesError) -> [APIReply] {
+    private func step(
+        _ link: ServiceLink<APICalls>, waits: Bool = true
+    ) throws(KubernetesError) -> [APIReply] {
         do throws(HBONEError) {
             try link.send(&scratch)
             var now = MonotonicClock.now()
             let expired = try link.expire(now: now)
             if !expired.isEmpty { return expired }
             let deadline = link.nextDeadline
-            let timeout = deadline == .distantFuture ? nil : max(Nanoseconds(0), deadline - now)
+            let patience = deadline == .distantFuture ? nil : max(Nanoseconds(0), deadline - now)
+            let timeout = waits ? patience : Nanoseconds(0)
             let count = poller.value.wait(timeout: timeout)
             now = MonotonicClock.now()
             var replies: [APIReply] = []

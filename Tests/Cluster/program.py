@@ -58,8 +58,8 @@ def serve(options):
     server = Server(("", options.port), Handler)
 
     def end(*_):
-        # Who has asked gets an answer; the mesh sends nobody here any more by then.
-        time.sleep(5)
+        # Who has asked gets an answer, and who asks while the next server starts; the pod's grace period is 10 s.
+        time.sleep(8)
         os._exit(0)
 
     signal.signal(signal.SIGTERM, end)

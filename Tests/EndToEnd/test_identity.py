@@ -664,6 +664,9 @@ def test_a_token_that_the_api_server_does_not_vouch_for_gets_nothing(world, tmp_
                               ("token-that-nobody-has-made", "UNAUTHENTICATED", "not valid")):
         answer = ask(service, token, **request)
         assert (answer["code"], text in answer["details"]) == (code, True), (token, answer)
+    # A kept connection that the API server ends between two reviews costs nobody a certificate.
+    server.control("goaway")
+    assert ask(service, node, **request)["code"] == "OK"
     # A pod that is gone takes the right to its certificate along.
     world.folder.delete(manifests.pod("web-1", "default", "node1", ["10.77.1.9"], "web"))
     eventually(lambda: ask(service, node, **request)["code"] == "PERMISSION_DENIED", 5)
