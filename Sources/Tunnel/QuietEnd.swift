@@ -7,7 +7,7 @@ internal import Bytes
 ///
 /// A client that keeps its connection, as those of HTTP do, would go on to use it until it is cut under a request. What tells the
 /// end of an exchange from here is silence after an answer, and nobody knows how long a server may think between two pieces of
-/// one. So the first half of the time is the applications' alone, and shows how long a connection's answers pause; then the
+/// one. So most of the time is the applications' alone, and shows how long a connection's answers pause; then the
 /// silence that is asked for shrinks with the time that is left, but stays twice that pause. (A server that writes header and
 /// body apart pauses for 40 ms, the kernel's delayed acknowledgement.) Who is never silent, or waits for an answer, is cut at
 /// the deadline.
@@ -19,7 +19,7 @@ struct QuietEnd {
 
     init(now: MonotonicTime, deadline: MonotonicTime) {
         self.deadline = deadline
-        begin = now + Nanoseconds((deadline - now).count / 2)
+        begin = now + Nanoseconds((deadline - now).count / 5 * 4)
     }
 
     /// How long a connection must have been silent after an answer to be ended now; nil: it is not time yet.

@@ -103,7 +103,6 @@ def test_a_drain_ends_connections_between_two_exchanges(world, name):
     waiting.sendall(b"wait")
     tunnel.terminate()
     assert kept.recv(1) == b""
-    assert is_open(waiting)
     kept.close()
     eventually(lambda: len(finished) == 1)  # FIN has gone all the way
     wait_closed(waiting, within=8)

